@@ -1,0 +1,113 @@
+/**
+ * The plan of a copy: what the destination lacks, in which order it goes, how much that is, and what would be refused.
+ * Plain data: the dry run prints it, `--json` gives it, `transfer` carries it out.
+ */
+import { FerryError } from '../error.ts';
+import type { PathInfo } from '../format/path-info.ts';
+import type { StoreDir, StorePath } from '../format/store-path.ts';
+import type { FreeSpace, Refusal, Store } from '../store/store.ts';
+import { computeClosure, type ClosureQuery } from './closure.ts';
+import type { OnCopyEvent } from './events.ts';
+import { sortTopologically } from './order.ts';
+
+export interface CopyPlan {
+  readonly source: string;
+  readonly destination: string;
+  readonly storeDir: StoreDir;
+  /** What was asked for. */
+  readonly roots: readonly StorePath[];
+  /** What is sent, each after all that it refers to. */
+  readonly missing: readonly PathInfo[];
+  /** What the destination has already. */
+  readonly alreadyValid: readonly StorePath[];
+  /** Signatures that the source has and the destination lacks, of paths valid in both. */
+  readonly newSignatures: ReadonlyMap<StorePath, readonly string[]>;
+  /** What the destination would not take, and why. The copy is refused as a whole if there is any. */
+  readonly refusals: readonly Refusal[];
+  /** Bytes of NAR of all that is missing. */
+  readonly narSize: number;
+  /** Bytes of NAR of the whole closure. */
+  readonly closureSize: number;
+  /** Room at the destination, where it can be known. */
+  readonly freeSpace?: FreeSpace | undefined;
+}
+
+export interface PlanOptions extends ClosureQuery {
+  /** Let the destination fetch what it can from its own substituters first. */
+  readonly substitute?: boolean | undefined;
+  /** Default true. */
+  readonly checkSigs?: boolean | undefined;
+  readonly onEvent?: OnCopyEvent | undefined;
+}
+
+/**
+ * Asks both stores, changes nothing (but for the destination's temporary roots, and what it substitutes when told to).
+ * @throws FerryError `not-found` for a root that the source doesn't have, `unsupported` between store directories.
+ */
+export async function planCopy(
+  source: Store,
+  destination: Store,
+  roots: Iterable<StorePath>,
+  options: PlanOptions = {},
+): Promise<CopyPlan> {
+  const { signal, substitute = false, checkSigs = true } = options;
+  const wanted = [...new Set(roots)];
+  requireSameStoreDir(source, destination);
+  const closure = await computeClosure(source, wanted, options);
+  const valid = await destination.queryValidPaths(closure.keys(), {
+    substitute,
+    hold: destination.features.has('hold'),
+    signal,
+  });
+  const missing = sortTopologically([...closure.values()].filter((info) => !valid.has(info.path)));
+  const present = [...closure.values()].filter((info) => valid.has(info.path));
+  return {
+    source: source.uri,
+    destination: destination.uri,
+    storeDir: source.storeDir,
+    roots: wanted,
+    missing,
+    alreadyValid: present.map((info) => info.path),
+    newSignatures: await missingSignatures(destination, present, signal),
+    refusals: (checkSigs && destination.refuses?.(missing)) || [],
+    narSize: sumOfSizes(missing),
+    closureSize: sumOfSizes(closure.values()),
+    freeSpace: missing.length === 0 ? undefined : await destination.freeSpace?.({ signal }),
+  };
+}
+
+function requireSameStoreDir(source: Store, destination: Store): void {
+  if (source.storeDir === destination.storeDir) return;
+  throw new FerryError(
+    'unsupported',
+    `cannot copy from "${source.uri}" to "${destination.uri}": their store directories are "${source.storeDir}" and "${destination.storeDir}"`,
+    { hint: 'paths mention their store directory in their contents, so they only work below it' },
+  );
+}
+
+/** What the source has signed and the destination has not: it travels even where the contents needn't. */
+async function missingSignatures(
+  destination: Store,
+  present: readonly PathInfo[],
+  signal: AbortSignal | undefined,
+): Promise<Map<StorePath, string[]>> {
+  const found = new Map<StorePath, string[]>();
+  const signed = present.filter((info) => info.signatures.length > 0);
+  if (signed.length === 0 || !destination.features.has('sign')) return found;
+  const known = await destination.queryPathInfos(
+    signed.map((info) => info.path),
+    { signal },
+  );
+  for (const info of signed) {
+    const there = new Set(known.get(info.path)?.signatures);
+    const lacking = info.signatures.filter((signature) => !there.has(signature));
+    if (lacking.length > 0) found.set(info.path, lacking);
+  }
+  return found;
+}
+
+function sumOfSizes(infos: Iterable<PathInfo>): number {
+  let sum = 0;
+  for (const info of infos) sum += info.narSize;
+  return sum;
+}

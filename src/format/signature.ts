@@ -1,0 +1,142 @@
+/**
+ * Ed25519 keys and signatures as Nix writes them: `<key name>:<base 64>`. A secret key is the 32-byte seed followed by
+ * the 32-byte public key; a signature has 64 bytes. (Nix manual, "nix key", "Signatures".)
+ */
+import {
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  sign,
+  verify,
+  type KeyObject,
+} from 'node:crypto';
+import { decodeBase64, encodeBase64 } from '../bytes/base64.ts';
+import { FerryError, messageOf } from '../error.ts';
+
+export interface PublicKey {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+export interface SecretKey {
+  readonly name: string;
+  readonly seed: Uint8Array;
+  readonly publicKey: PublicKey;
+}
+
+// The DER prefixes that turn raw Ed25519 keys into what node:crypto takes (RFC 8410).
+const PKCS8 = Buffer.from('302e020100300506032b657004220420', 'hex');
+const SPKI = Buffer.from('302a300506032b6570032100', 'hex');
+
+/** @throws FerryError `corrupt`; the message never holds the text. */
+export function parseSecretKey(text: string): SecretKey {
+  const { name, bytes } = splitKey(text.trim(), 64, 'secret key');
+  const publicKey = { name, bytes: bytes.subarray(32) };
+  return { name, seed: bytes.subarray(0, 32), publicKey };
+}
+
+export function formatSecretKey(key: SecretKey): string {
+  return `${key.name}:${encodeBase64(Buffer.concat([key.seed, key.publicKey.bytes]))}`;
+}
+
+/** @throws FerryError `corrupt` */
+export function parsePublicKey(text: string): PublicKey {
+  return splitKey(text.trim(), 32, 'public key');
+}
+
+export function formatPublicKey(key: PublicKey): string {
+  return `${key.name}:${encodeBase64(key.bytes)}`;
+}
+
+/** A new key pair. @throws FerryError `usage` for a name that is empty or has a colon. */
+export function generateSecretKey(name: string): SecretKey {
+  if (name === '' || /[:\s]/.test(name)) {
+    throw new FerryError(
+      'usage',
+      `"${name}" can't name a key: it is empty, or has a colon or a blank`,
+    );
+  }
+  const pair = generateKeyPairSync('ed25519');
+  const der = pair.privateKey.export({ format: 'der', type: 'pkcs8' });
+  const publicDer = pair.publicKey.export({ format: 'der', type: 'spki' });
+  return {
+    name,
+    seed: new Uint8Array(der.subarray(PKCS8.length)),
+    publicKey: { name, bytes: new Uint8Array(publicDer.subarray(SPKI.length)) },
+  };
+}
+
+/** The signature of a text, `<key name>:<base 64>`. */
+export function signText(key: SecretKey, text: string): string {
+  const privateKey = createPrivateKey({
+    key: Buffer.concat([PKCS8, key.seed]),
+    format: 'der',
+    type: 'pkcs8',
+  });
+  return `${key.name}:${encodeBase64(sign(null, Buffer.from(text), privateKey))}`;
+}
+
+/** Keys that are trusted, by name. Of two keys with one name the first counts, as in Nix. */
+export class TrustedKeys {
+  readonly #keys = new Map<string, KeyObject>();
+
+  constructor(keys: Iterable<PublicKey>) {
+    for (const key of keys) {
+      if (!this.#keys.has(key.name)) this.#keys.set(key.name, toKeyObject(key));
+    }
+  }
+
+  get names(): readonly string[] {
+    return [...this.#keys.keys()];
+  }
+
+  /** Whether a signature is by one of these keys and holds for the text. A malformed one simply doesn't. */
+  verifies(signature: string, text: string): boolean {
+    const colon = signature.indexOf(':');
+    const key = colon > 0 ? this.#keys.get(signature.slice(0, colon)) : undefined;
+    if (key === undefined) return false;
+    try {
+      const bytes = decodeBase64(signature.slice(colon + 1));
+      return bytes.length === 64 && verify(null, Buffer.from(text), key, bytes);
+    } catch {
+      return false;
+    }
+  }
+}
+
+/** Whether it has the shape of a signature; stores must not keep others, newer Nix fails to read them. */
+export function isSignature(text: string): boolean {
+  try {
+    splitKey(text, 64, 'signature');
+    return !/\s/.test(text);
+  } catch {
+    return false;
+  }
+}
+
+function toKeyObject(key: PublicKey): KeyObject {
+  return createPublicKey({ key: Buffer.concat([SPKI, key.bytes]), format: 'der', type: 'spki' });
+}
+
+function splitKey(text: string, size: number, what: string): { name: string; bytes: Uint8Array } {
+  const colon = text.indexOf(':');
+  if (colon <= 0) {
+    throw new FerryError('corrupt', `the ${what} is not of the form NAME:BASE64`);
+  }
+  const name = text.slice(0, colon);
+  let bytes: Uint8Array;
+  try {
+    bytes = decodeBase64(text.slice(colon + 1));
+  } catch (error) {
+    // The text of a secret key must not reach a message.
+    const detail = what === 'secret key' ? 'not base 64' : messageOf(error);
+    throw new FerryError('corrupt', `the ${what} "${name}" is not valid: ${detail}`);
+  }
+  if (bytes.length !== size) {
+    throw new FerryError(
+      'corrupt',
+      `the ${what} "${name}" has ${bytes.length} bytes instead of ${size}`,
+    );
+  }
+  return { name, bytes };
+}

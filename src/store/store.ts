@@ -1,0 +1,154 @@
+/**
+ * The contract of a store. Sets in, sets out: no method asks about one path where callers have many, so that a store at
+ * the end of a slow link can answer in one round trip. Whoever implements it passes `test/conformance/`.
+ *
+ * What callers may rely on:
+ * - A method may be called any number of times; queries may run at the same time as a transfer.
+ * - Asking for what `features` doesn't have throws `unsupported` before any work.
+ * - An aborted `signal` makes the call reject with `signal.reason` within a second, and leaves nothing half done.
+ * - Disposing twice is fine; every call after it throws.
+ */
+import type { ContentAddressMethod } from '../format/content-address.ts';
+import type { HashAlgorithm } from '../format/hash.ts';
+import type { PathInfo } from '../format/path-info.ts';
+import type { StoreDir, StorePath } from '../format/store-path.ts';
+
+export type StoreFeature =
+  /** `addPaths` */
+  | 'write'
+  /** `addSignatures` */
+  | 'sign'
+  /** `queryValidPaths` with `substitute` */
+  | 'substitute'
+  /** `queryValidPaths` with `hold` protects what it found from garbage collection until the store is disposed. */
+  | 'hold'
+  /** It verifies signatures by itself when paths are added, `refuses` tells in advance. */
+  | 'trust';
+
+export interface CallOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface ValidPathsOptions extends CallOptions {
+  /** Let the store first fetch what it lacks from its own substituters. */
+  readonly substitute?: boolean | undefined;
+  /** Protect them from the garbage collector for as long as this store is open, valid or not. */
+  readonly hold?: boolean | undefined;
+}
+
+export interface ClosureOptions extends CallOptions {
+  /** With the valid outputs of every derivation in it, transitively. */
+  readonly includeOutputs?: boolean | undefined;
+}
+
+/** The NAR of a valid path. */
+export interface NarStream extends AsyncIterable<Uint8Array> {
+  readonly path: StorePath;
+  /**
+   * Where the tree itself lies on this machine's file system, if it does: who has threads may pack it there, and never
+   * iterates this.
+   */
+  readonly tree?: string | undefined;
+}
+
+/** A path to be added: its info and its contents. */
+export interface PathToAdd {
+  readonly info: PathInfo;
+  readonly nar: NarStream;
+}
+
+export interface AddOptions extends CallOptions {
+  /** Whether signatures are required where the store's settings require them. Default true. */
+  readonly checkSigs?: boolean | undefined;
+  /** Called when a path has become valid (or was found to be valid meanwhile). */
+  readonly onAdded?: ((path: StorePath) => void) | undefined;
+  /** Called as contents are taken in: bytes of NAR since the last call for that path. */
+  readonly onBytes?: ((path: StorePath, bytes: number) => void) | undefined;
+  /**
+   * What to do about a path that can't be added: by default the error ends the whole call. With a handler the others
+   * go on, but for those that refer to it.
+   */
+  readonly onFailed?: ((path: StorePath, error: unknown) => void) | undefined;
+}
+
+/** Why a store would not take a path, known before its bytes are sent. */
+export interface Refusal {
+  readonly path: StorePath;
+  readonly reason: string;
+  readonly hint?: string | undefined;
+}
+
+/** How much room a store has. */
+export interface FreeSpace {
+  readonly bytes: number;
+  /** Files that can still be made, where the file system has such a limit. */
+  readonly files?: number | undefined;
+}
+
+export interface Store extends AsyncDisposable {
+  /** How messages name it: its URI without secrets. */
+  readonly uri: string;
+  readonly storeDir: StoreDir;
+  readonly features: ReadonlySet<StoreFeature>;
+
+  /** The valid ones among `paths`. */
+  queryValidPaths(paths: Iterable<StorePath>, options?: ValidPathsOptions): Promise<Set<StorePath>>;
+
+  /** Infos of the valid ones among `paths`; what is absent is not valid. */
+  queryPathInfos(
+    paths: Iterable<StorePath>,
+    options?: CallOptions,
+  ): Promise<Map<StorePath, PathInfo>>;
+
+  /**
+   * The closure of `roots` with the infos of all of it, where the far end can tell it at once. Callers use
+   * `copy/closure.ts`, which knows how to do without.
+   * @throws FerryError `not-found` naming the first root that is not valid.
+   */
+  queryClosure?(
+    roots: Iterable<StorePath>,
+    options?: ClosureOptions,
+  ): Promise<Map<StorePath, PathInfo>>;
+
+  /**
+   * The valid outputs of derivations: what `--include-outputs` adds.
+   * Derivations that aren't valid or have no valid outputs give none.
+   */
+  queryOutputs?(
+    drvs: Iterable<StorePath>,
+    options?: CallOptions,
+  ): Promise<Map<StorePath, StorePath[]>>;
+
+  /**
+   * The NARs of valid paths, in the order asked for. A stream must be used up, or closed by breaking out of it, before
+   * the next one is taken, except where `tree` is used: that needs no reading. Requests may run ahead.
+   * @throws FerryError `not-found` when a path is not valid.
+   */
+  readNars(paths: Iterable<StorePath>, options?: CallOptions): AsyncIterable<NarStream>;
+
+  /**
+   * Adds paths, each after all that it refers to. A path is valid only after its NAR had the hash and size of its info;
+   * what is valid already is skipped. On an error, what was added before stays and what was begun is gone.
+   */
+  addPaths?(paths: AsyncIterable<PathToAdd>, options?: AddOptions): Promise<void>;
+
+  /** Adds signatures to valid paths; those that they have already are no error. */
+  addSignatures?(
+    signatures: ReadonlyMap<StorePath, readonly string[]>,
+    options?: CallOptions,
+  ): Promise<void>;
+
+  /** What of these `addPaths` would refuse for lack of trust, and why; only stores with the feature `trust`. */
+  refuses?(infos: Iterable<PathInfo>): Refusal[];
+
+  /** Room for new paths, where it can be known. */
+  freeSpace?(options?: CallOptions): Promise<FreeSpace | undefined>;
+}
+
+/** Contents that are named by their hash when they are added. */
+export interface ContentToAdd {
+  readonly name: string;
+  readonly method: ContentAddressMethod;
+  readonly algorithm: HashAlgorithm;
+  readonly references?: Iterable<StorePath> | undefined;
+}

@@ -1,0 +1,70 @@
+/**
+ * What worker threads do with file trees: each job is one store path's worth of packing, unpacking or hashing, done
+ * with synchronous file calls on a thread of its own. This is the vocabulary; `threads/` runs it.
+ */
+import type { ContentAddressMethod } from '../format/content-address.ts';
+import type { Hash, HashAlgorithm } from '../format/hash.ts';
+
+/** What a tree turned out to be. */
+export interface TreeDigest {
+  /** SHA-256 of its NAR. */
+  readonly narHash: Hash;
+  /** Bytes of its NAR. */
+  readonly narSize: number;
+  /**
+   * The hashes its content address may have, where one was asked for: two where a path refers to itself, since Nix 2.17
+   * to 2.34 left the positions of the references out (formats differ between releases, both are accepted).
+   */
+  readonly caHashes?: readonly Hash[] | undefined;
+}
+
+/** Asks for the hash that a content address claims, on the way. */
+export interface ContentAddressRequest {
+  readonly method: ContentAddressMethod;
+  readonly algorithm: HashAlgorithm;
+  /** The hash part that is blanked where the contents mention it, for paths that refer to themselves. */
+  readonly selfHashPart?: string | undefined;
+}
+
+export interface UnpackRequest {
+  /** A NAR as it arrives, or a tree on this machine that is packed by the same thread. */
+  readonly source: AsyncIterable<Uint8Array> | { readonly tree: string };
+  /** The path to make; nothing may be there yet. */
+  readonly target: string;
+  /** The size that the NAR must have: a stream is refused once it is longer. */
+  readonly narSize?: number | undefined;
+  readonly ca?: ContentAddressRequest | undefined;
+  /** Whether files are forced to the disk before the job ends (setting `fsync-store-paths`). */
+  readonly sync?: boolean | undefined;
+  /** Bytes of NAR since the last call. */
+  readonly onBytes?: ((bytes: number) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface HashRequest {
+  readonly tree: string;
+  readonly ca?: ContentAddressRequest | undefined;
+  /** Hash parts to look for in the contents; those found come back in `found`. */
+  readonly scanFor?: readonly string[] | undefined;
+  readonly onBytes?: ((bytes: number) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface TreeWorkers extends AsyncDisposable {
+  /** How many jobs run at the same time. */
+  readonly width: number;
+  /** The NAR of a tree, chunk by chunk; each chunk is the caller's. The tree is not checked against any hash. */
+  pack(
+    tree: string,
+    options?: { readonly signal?: AbortSignal | undefined },
+  ): AsyncIterable<Uint8Array>;
+  /**
+   * Writes a tree with canonical metadata (modes 0444, 0555, mtime 1), hashing it. On failure the target is removed.
+   * @throws FerryError `corrupt` for a malformed NAR or one of another size, `no-space`, `denied`.
+   */
+  unpack(request: UnpackRequest): Promise<TreeDigest>;
+  /** Hashes a tree as it lies on disk. */
+  hash(request: HashRequest): Promise<TreeDigest & { readonly found: readonly string[] }>;
+  /** Removes a tree, read-only directories included; nothing there is fine. */
+  remove(tree: string): Promise<void>;
+}
