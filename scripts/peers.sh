@@ -1,0 +1,157 @@
+#!/usr/bin/env bash
+# Makes the real peers that the tests and benchmarks run against, on Debian or Ubuntu:
+#   - the system's packages named below, where they are missing (this part needs root or sudo);
+#   - three Nix releases, each the nix-bin of one Debian suite with its libraries, unpacked into
+#     a directory of its own and run through its own dynamic linker: nothing of them is installed,
+#     no daemon is started, no build users are made.
+# Run it as often as you like: what is there already is left alone.
+# FERRY_PEERS names another directory than .peers of this checkout.
+set -euo pipefail
+
+checkout=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+peers=${FERRY_PEERS:-$checkout/.peers}
+keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+
+# Each release as "VERSION SUITE": the suite's nix-bin must still be of that version.
+releases=('2.8 bookworm' '2.26 trixie' '2.34 sid')
+programs=(nix nix-build nix-collect-garbage nix-copy-closure nix-daemon nix-env nix-hash
+  nix-instantiate nix-prefetch-url nix-shell nix-store)
+
+packages=(
+  binutils               # readelf: what an ELF file of the benchmark's corpus asks for
+  bzip2                  # the reference for our own decoder
+  debian-archive-keyring # signs the suites below; Ubuntu has it as a package
+  iproute2               # network namespaces
+  libatomic1             # Node's own library
+  openssh-client
+  openssh-server # started by the tests alone, on loopback, with its own keys
+  patchelf       # RPATHs of the benchmark's corpus
+  sqlite3        # a second opinion on databases
+  time           # peak memory of a benchmarked command
+  tmux           # a terminal for the progress display
+  xz-utils
+  zstd
+)
+
+say() { printf '%s\n' "peers: $*"; }
+fail() {
+  printf '%s\n' "peers: $*" >&2
+  exit 1
+}
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+
+is_installed() {
+  [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null || true)" = installed ]
+}
+
+install_packages() {
+  local missing=() package
+  for package in "${packages[@]}"; do
+    is_installed "$package" || missing+=("$package")
+  done
+  if [ ${#missing[@]} = 0 ]; then
+    say "system packages: all ${#packages[@]} are installed"
+    return
+  fi
+  say "system packages: installing ${missing[*]}"
+  as_root apt-get -qq update
+  # Recommended packages would bring a Nix or SSH service with them where none was asked for.
+  as_root env DEBIAN_FRONTEND=noninteractive \
+    apt-get -qq install -y --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+# The Debian mirror that this machine's apt uses, or Debian's own where it uses none (Ubuntu).
+debian_mirror() {
+  local mirror
+  mirror=$(apt-get indextargets --format '$(LABEL) $(REPO_URI)' 'Created-By: Packages' |
+    sed -n 's/^Debian \(.*\)$/\1/p' | sort -u | head -n 1)
+  printf '%s\n' "${mirror:-http://deb.debian.org/debian}"
+}
+
+# fetch SUITE WORK: downloads the suite's nix-bin with all it depends on into WORK/cache/archives,
+# with a package state of its own, so that apt answers as on an empty machine.
+fetch() {
+  local suite=$1 work=$2
+  mkdir -p "$work"/{lists/partial,cache/archives/partial}
+  : >"$work/status"
+  printf 'deb [signed-by=%s] %s %s main\n' "$keyring" "$(debian_mirror)" "$suite" >"$work/sources.list"
+  local options=(
+    -qq
+    -o "Dir::State=$work" -o "Dir::State::status=$work/status" -o "Dir::State::lists=$work/lists"
+    -o "Dir::Cache=$work/cache" -o "Dir::Etc::sourcelist=$work/sources.list"
+    -o Dir::Etc::sourceparts=/dev/null -o Dir::Etc::preferencesparts=/dev/null
+    -o APT::Install-Recommends=false -o Acquire::Languages=none
+    -o "APT::Sandbox::User=$(id -un)" -o Debug::NoLocking=1
+  )
+  apt-get "${options[@]}" update
+  apt-get "${options[@]}" install -y --download-only nix-bin >/dev/null
+}
+
+# unpack WORK ROOT: the contents of the packages alone, none of their scripts.
+unpack() {
+  local work=$1 root=$2 directory package
+  mkdir -p "$root"/usr/{bin,sbin,lib,lib64}
+  for directory in bin sbin lib lib64; do ln -s "usr/$directory" "$root/$directory"; done
+  for package in "$work"/cache/archives/*.deb; do
+    dpkg-deb --fsys-tarfile "$package" | tar -x -C "$root" --keep-directory-symlink --no-same-owner \
+      --exclude='./usr/share/doc' --exclude='./usr/share/man' --exclude='./usr/share/locale' \
+      --exclude='./dev'
+  done
+}
+
+# write_programs DIR: DIR/bin/nix-store and so on, runnable from anywhere. Their own directory leads
+# PATH, so that a program which starts another (nix-copy-closure) finds that of the same release.
+write_programs() {
+  local directory=$1 program binary linker libraries
+  linker=$(echo "$directory"/root/usr/lib/*-linux-gnu/ld-linux-*.so.*)
+  [ -x "$linker" ] || fail "\"$directory\" has no dynamic linker"
+  # Some suites keep Nix's own libraries apart, found by a RUNPATH that has no place here.
+  libraries=$(dirname "$linker"):$directory/root/usr/lib/nix
+  mkdir -p "$directory/bin"
+  for program in "${programs[@]}"; do
+    binary=$directory/root/usr/bin/$program
+    [ -e "$binary" ] || fail "\"$directory\" has no $program"
+    cat >"$directory/bin/.$program.new" <<EOT
+#!/bin/sh
+PATH='$directory/bin':\$PATH
+export PATH
+exec '$linker' --argv0 '$program' --library-path '$libraries' '$binary' "\$@"
+EOT
+    chmod 755 "$directory/bin/.$program.new"
+    # Renamed into place: tests may be running the old one.
+    mv "$directory/bin/.$program.new" "$directory/bin/$program"
+  done
+}
+
+make_release() {
+  local version=$1 suite=$2 directory=$peers/nix-$1 work=$peers/nix-$1.fetch found
+  if [ -e "$directory/stamp" ]; then
+    say "nix $version: is there ($(cat "$directory/stamp"))"
+  else
+    say "nix $version: fetching nix-bin of Debian $suite"
+    rm -rf "$directory" "$work"
+    mkdir -p "$directory" "$work"
+    fetch "$suite" "$work"
+    unpack "$work" "$directory/root"
+    rm -rf "$work"
+  fi
+  write_programs "$directory"
+  if [ ! -e "$directory/stamp" ]; then
+    found=$(NIX_CONFIG="build-users-group =" "$directory/bin/nix-store" --version)
+    case $found in
+      *" $version".*) ;;
+      *) fail "Debian $suite now has \"$found\", wanted $version" ;;
+    esac
+    printf '%s of Debian %s\n' "$found" "$suite" >"$directory/stamp"
+    say "nix $version: unpacked $found, $(du -sm "$directory" | cut -f1) MB"
+  fi
+}
+
+command -v apt-get >/dev/null || fail 'this needs apt, as on Debian and Ubuntu'
+install_packages
+mkdir -p "$peers"
+for release in "${releases[@]}"; do
+  # shellcheck disable=SC2086 # two words on purpose
+  make_release $release
+done
+say "ready in $peers"
