@@ -24,7 +24,6 @@ export function utf8ByteString(text: string): ByteString {
 /** For people: decoded as UTF-8, what isn't UTF-8 replaced, control characters escaped. */
 export function displayByteString(text: ByteString): string {
   const decoded = isAscii(text) ? text : Buffer.from(text, 'latin1').toString('utf8');
-  // oxlint-disable-next-line no-control-regex -- control characters are just what is to be found
   return decoded.replace(
     /[\u0000-\u001f\u007f]/g,
     (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`,

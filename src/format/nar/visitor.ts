@@ -33,3 +33,13 @@ export const narDepthMax = 63;
 export const narNameLengthMax = 255;
 /** Bytes of the longest target of a symbolic link. */
 export const narTargetLengthMax = 4095;
+
+/** Sees and does nothing: for who wants an archive checked, or its end found. */
+export const ignoreNar: NarVisitor = {
+  directory() {},
+  leave() {},
+  file() {},
+  data() {},
+  endFile() {},
+  symlink() {},
+};
