@@ -72,7 +72,8 @@ export function storePathNameProblem(name: string): string | undefined {
  */
 export function parseStorePath(storeDir: StoreDir, text: string): StorePath {
   const prefix = `${storeDir}/`;
-  const path = text.startsWith(prefix) && !text.includes('//') ? text : canonicalise(text);
+  const isPlain = text.startsWith(prefix) && !text.includes('/', prefix.length);
+  const path = isPlain ? text : canonicalise(text);
   if (!path.startsWith(prefix) || path.includes('/', prefix.length)) {
     throw new FerryError('corrupt', `path "${text}" is not in the store "${storeDir}"`, {
       path: text,

@@ -1,0 +1,159 @@
+/** All commands by name. Only what is asked for is loaded; `ferry --help` needs no more than this file. */
+import type { Command } from './command.ts';
+
+export interface CommandEntry {
+  readonly name: string;
+  /** One line, imperative, no full stop. */
+  readonly summary: string;
+  readonly load: () => Promise<Command>;
+}
+
+export interface CommandGroup {
+  readonly name: string;
+  readonly summary: string;
+  readonly commands: readonly CommandEntry[];
+}
+
+export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
+  {
+    name: 'copy',
+    summary: 'Copy paths and all they refer to from one store to another',
+    load: async () => (await import('./commands/copy.ts')).copy,
+  },
+  {
+    name: 'store',
+    summary: 'Look into a store, check it, add to it',
+    commands: [
+      {
+        name: 'info',
+        summary: 'Say what a store is and what it can do',
+        load: async () => (await import('./commands/store-info.ts')).storeInfo,
+      },
+      {
+        name: 'ls',
+        summary: 'List the files of a store path',
+        load: async () => (await import('./commands/store-ls.ts')).storeLs,
+      },
+      {
+        name: 'cat',
+        summary: 'Print a file of a store path',
+        load: async () => (await import('./commands/store-cat.ts')).storeCat,
+      },
+      {
+        name: 'verify',
+        summary: 'Check that paths still have the contents they were added with',
+        load: async () => (await import('./commands/store-verify.ts')).storeVerify,
+      },
+      {
+        name: 'add',
+        summary: 'Add files and directories to a store, named after their contents',
+        load: async () => (await import('./commands/store-add.ts')).storeAdd,
+      },
+    ],
+  },
+  {
+    name: 'nar',
+    summary: 'Make, unpack and read NAR archives',
+    commands: [
+      {
+        name: 'pack',
+        summary: 'Write a file or directory as a NAR to stdout',
+        load: async () => (await import('./commands/nar-pack.ts')).narPack,
+      },
+      {
+        name: 'unpack',
+        summary: 'Unpack a NAR from stdin',
+        load: async () => (await import('./commands/nar-unpack.ts')).narUnpack,
+      },
+      {
+        name: 'ls',
+        summary: 'List the files of a NAR',
+        load: async () => (await import('./commands/nar-ls.ts')).narLs,
+      },
+      {
+        name: 'cat',
+        summary: 'Print a file of a NAR',
+        load: async () => (await import('./commands/nar-cat.ts')).narCat,
+      },
+    ],
+  },
+  {
+    name: 'hash',
+    summary: 'Compute hashes as Nix does, and convert between their spellings',
+    commands: [
+      {
+        name: 'path',
+        summary: 'Print the hash of the NAR of files or directories',
+        load: async () => (await import('./commands/hash-path.ts')).hashPath,
+      },
+      {
+        name: 'file',
+        summary: 'Print the hash of the bytes of files',
+        load: async () => (await import('./commands/hash-file.ts')).hashFile,
+      },
+      {
+        name: 'convert',
+        summary: 'Spell hashes in another base',
+        load: async () => (await import('./commands/hash-convert.ts')).hashConvert,
+      },
+    ],
+  },
+  {
+    name: 'doctor',
+    summary: 'Say what ferry finds on this machine, and what would help',
+    load: async () => (await import('./commands/doctor.ts')).doctor,
+  },
+  {
+    name: 'nix-copy-closure',
+    summary: 'Stand in for nix-copy-closure',
+    load: async () => (await import('./compat/nix-copy-closure.ts')).nixCopyClosure,
+  },
+  {
+    name: 'nix-store',
+    summary: 'Stand in for nix-store: --serve so far',
+    load: async () => (await import('./compat/nix-store.ts')).nixStore,
+  },
+  {
+    name: 'completions',
+    summary: 'Print the completions for a shell',
+    load: async () => (await import('./commands/completions.ts')).completions,
+  },
+  {
+    name: 'man',
+    summary: 'Print a manual page',
+    load: async () => (await import('./commands/man.ts')).man,
+  },
+];
+
+/** Names under which ferry may be started in place of a program of Nix. */
+export const dropInNames: readonly string[] = ['nix-copy-closure', 'nix-store'];
+
+export interface FoundCommand {
+  /** As typed: `ferry store ls`. */
+  readonly title: string;
+  readonly entry: CommandEntry | CommandGroup | undefined;
+  /** The words after its name. */
+  readonly rest: readonly string[];
+}
+
+/** Finds the command that the words begin with; `entry` is undefined where the word after `title` is no command. */
+export function findCommand(words: readonly string[]): FoundCommand {
+  const [first, ...rest] = words;
+  const entry = commandTable.find(({ name }) => name === first);
+  if (entry === undefined) return { title: 'ferry', entry: undefined, rest: words };
+  const title = `ferry ${entry.name}`;
+  const [second, ...others] = rest;
+  if (!('commands' in entry) || second === undefined || second.startsWith('-')) {
+    return { title, entry, rest };
+  }
+  const inner = entry.commands.find(({ name }) => name === second);
+  return inner === undefined
+    ? { title, entry: undefined, rest }
+    : { title: `${title} ${inner.name}`, entry: inner, rest: others };
+}
+
+/** The commands that may follow a title. */
+export function siblingsAfter(title: string): readonly (CommandEntry | CommandGroup)[] {
+  const group = commandTable.find(({ name }) => title === `ferry ${name}`);
+  return group !== undefined && 'commands' in group ? group.commands : commandTable;
+}
