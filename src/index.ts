@@ -1,0 +1,31 @@
+/** The library's main door: open stores, look at closures, copy them. */
+export { FerryError, isFerryError, type ErrorCode, type ErrorDetails } from './error.ts';
+export { readEnvironment, type Environment } from './config/environment.ts';
+export { loadSettings, type Settings } from './config/settings.ts';
+export { openStore, type OpenStoreOptions } from './store/open-store.ts';
+export { MemoryStore, type MemoryStoreOptions } from './store/memory.ts';
+export type {
+  AddOptions,
+  CallOptions,
+  ClosureOptions,
+  FreeSpace,
+  NarStream,
+  PathToAdd,
+  Refusal,
+  Store,
+  StoreFeature,
+  ValidPathsOptions,
+} from './store/store.ts';
+export {
+  defaultStoreDir,
+  parseStorePath,
+  printStorePath,
+  type StoreDir,
+  type StorePath,
+} from './format/store-path.ts';
+export type { PathInfo } from './format/path-info.ts';
+export { computeClosure, type ClosureQuery } from './copy/closure.ts';
+export { copyClosure } from './copy/copy.ts';
+export type { CopyEvent, CopySummary, OnCopyEvent } from './copy/events.ts';
+export { planCopy, type CopyPlan, type PlanOptions } from './copy/plan.ts';
+export { transfer, type TransferOptions } from './copy/transfer.ts';
