@@ -1,0 +1,56 @@
+/** A stream of the process as commands see it: writes wait for room, and a reader that went away is an error of its own. */
+import type { WriteStream } from 'node:tty';
+import { BrokenPipe, type Output } from './context.ts';
+
+export interface ProcessOutput extends Output {
+  /** Waits until all is written, as far as that can be. */
+  flush(): Promise<void>;
+}
+
+const WIDTH_WITHOUT_TERMINAL = 80;
+
+export function openOutput(
+  stream: NodeJS.WriteStream,
+  variables: Readonly<Record<string, string | undefined>>,
+): ProcessOutput {
+  let failure: Error | undefined;
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    failure = error.code === 'EPIPE' ? new BrokenPipe('nobody reads the output') : error;
+  });
+  // Absent properties are what tells a stream that is no terminal.
+  const { isTTY, columns }: Partial<WriteStream> = stream;
+  const isTerminal = isTTY === true;
+  return {
+    isTerminal,
+    hasColours: wantsColours(isTerminal, variables),
+    width: () => (isTerminal ? (stream.columns ?? columns) : WIDTH_WITHOUT_TERMINAL),
+    write: (data) => {
+      if (failure !== undefined) return Promise.reject(failure);
+      return new Promise((resolve, reject) => {
+        stream.write(data, (error) => {
+          if (error === null || error === undefined) resolve();
+          else reject('code' in error && error.code === 'EPIPE' ? brokenPipe(error) : error);
+        });
+      });
+    },
+    flush: () =>
+      new Promise((resolve) => {
+        if (failure !== undefined || stream.destroyed) resolve();
+        else stream.write('', () => resolve());
+      }),
+  };
+}
+
+function brokenPipe(cause: Error): BrokenPipe {
+  return new BrokenPipe('nobody reads the output', { cause });
+}
+
+/** https://no-color.org, https://force-color.org and the oldest of them all, TERM=dumb. */
+function wantsColours(
+  isTerminal: boolean,
+  variables: Readonly<Record<string, string | undefined>>,
+): boolean {
+  if ((variables['NO_COLOR'] ?? '') !== '') return false;
+  if ((variables['FORCE_COLOR'] ?? '') !== '') return variables['FORCE_COLOR'] !== '0';
+  return isTerminal && variables['TERM'] !== 'dumb';
+}
