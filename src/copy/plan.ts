@@ -33,7 +33,7 @@ export interface CopyPlan {
 }
 
 export interface PlanOptions extends ClosureQuery {
-  /** Let the destination fetch what it can from its own substituters first. */
+  /** Let the destination fetch what it can from its own substituters first; those that can't are sent everything. */
   readonly substitute?: boolean | undefined;
   /** Default true. */
   readonly checkSigs?: boolean | undefined;
@@ -55,7 +55,7 @@ export async function planCopy(
   requireSameStoreDir(source, destination);
   const closure = await computeClosure(source, wanted, options);
   const valid = await destination.queryValidPaths(closure.keys(), {
-    substitute,
+    substitute: substitute && destination.features.has('substitute'),
     hold: destination.features.has('hold'),
     signal,
   });
