@@ -158,7 +158,7 @@ export class MemoryStore implements Store {
         });
       }
       hash.update(chunk);
-      chunks.push(chunk.slice());
+      chunks.push(new Uint8Array(chunk));
       options.onBytes?.(info.path, chunk.length);
     }
     decoder.finish();

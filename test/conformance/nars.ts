@@ -15,7 +15,7 @@ export interface Sample {
 /** The NAR of a directory with a file, an executable and a link. */
 export function sampleNar(text: string): Uint8Array {
   const chunks: Uint8Array[] = [];
-  const encoder = new NarEncoder((chunk) => chunks.push(chunk.slice()));
+  const encoder = new NarEncoder((chunk) => chunks.push(new Uint8Array(chunk)));
   const name = utf8ByteString;
   const content = Buffer.from(text);
   encoder.directory(name(''));
@@ -77,6 +77,6 @@ export async function* toAdd(...samples: readonly Sample[]): AsyncGenerator<Path
 
 export async function readAll(stream: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
-  for await (const chunk of stream) chunks.push(chunk.slice());
+  for await (const chunk of stream) chunks.push(new Uint8Array(chunk));
   return Buffer.concat(chunks);
 }
