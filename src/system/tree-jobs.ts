@@ -2,8 +2,10 @@
  * What worker threads do with file trees: each job is one store path's worth of packing, unpacking or hashing, done
  * with synchronous file calls on a thread of its own. This is the vocabulary; `threads/` runs it.
  */
-import type { ContentAddressMethod } from '../format/content-address.ts';
-import type { Hash, HashAlgorithm } from '../format/hash.ts';
+import type { Hash } from '../format/hash.ts';
+import type { ContentAddressRequest } from '../format/nar/ca-hash.ts';
+
+export type { ContentAddressRequest };
 
 /** What a tree turned out to be. */
 export interface TreeDigest {
@@ -16,14 +18,6 @@ export interface TreeDigest {
    * to 2.34 left the positions of the references out (formats differ between releases, both are accepted).
    */
   readonly caHashes?: readonly Hash[] | undefined;
-}
-
-/** Asks for the hash that a content address claims, on the way. */
-export interface ContentAddressRequest {
-  readonly method: ContentAddressMethod;
-  readonly algorithm: HashAlgorithm;
-  /** The hash part that is blanked where the contents mention it, for paths that refer to themselves. */
-  readonly selfHashPart?: string | undefined;
 }
 
 export interface UnpackRequest {
