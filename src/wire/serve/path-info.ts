@@ -1,0 +1,119 @@
+/**
+ * Path infos as the serve protocol has them: many at once in the answer to QueryPathInfos, one in front of a NAR in
+ * AddToStoreNar. The two differ in order and in the text form of the hash.
+ */
+import type { ByteReader } from '../../bytes/byte-reader.ts';
+import { FerryError } from '../../error.ts';
+import type { ContentAddress } from '../../format/content-address.ts';
+import type { Hash } from '../../format/hash.ts';
+import type { PathInfo } from '../../format/path-info.ts';
+import type { StorePath } from '../../format/store-path.ts';
+import { inField, protocolVersion, type Codec, type WireContext } from '../codec.ts';
+import { bool, map, since, struct, u64 } from '../combinators.ts';
+import {
+  bareNarHash,
+  narHash,
+  optionalContentAddress,
+  optionalStorePath,
+  pathsMax,
+  signatures,
+  storePath,
+  storePathSet,
+} from '../store-codecs.ts';
+
+/** What a server tells of a path. Before version 2.4 (Nix 1.11) it knows no hash. */
+export interface ServedPathInfo {
+  readonly path: StorePath;
+  readonly deriver?: StorePath | undefined;
+  readonly references: readonly StorePath[];
+  /** Once meant what a download takes; all servers send the NAR's size. */
+  readonly downloadSize: number;
+  readonly narSize: number;
+  readonly narHash?: Hash | undefined;
+  readonly ca?: ContentAddress | undefined;
+  readonly signatures: readonly string[];
+}
+
+const v4 = protocolVersion(2, 4);
+
+// In the order of the wire.
+const rest: Codec<Omit<ServedPathInfo, 'path'>> = struct<Omit<ServedPathInfo, 'path'>>({
+  deriver: optionalStorePath,
+  references: storePathSet,
+  downloadSize: u64,
+  narSize: u64,
+  narHash: since<Hash | undefined>(v4, requiredNarHash(), undefined),
+  ca: since(v4, optionalContentAddress, undefined),
+  signatures: since(v4, signatures, []),
+});
+
+function requiredNarHash(): Codec<Hash | undefined> {
+  return {
+    read: narHash.read,
+    write: (writer, hash, context) => {
+      if (hash === undefined) throw new FerryError('internal', 'a path info without its hash');
+      narHash.write(writer, hash, context);
+    },
+  };
+}
+
+/** A path and what belongs to it. The answer to QueryPathInfos is many of these, then an empty path. */
+export const servedPathInfo: Codec<ServedPathInfo> = {
+  read: async (reader, context) => {
+    const path = await storePath.read(reader, context);
+    return { path, ...(await rest.read(reader, context)) };
+  },
+  write: (writer, info, context) => {
+    storePath.write(writer, info.path, context);
+    rest.write(writer, info, context);
+  },
+};
+
+/** The answer to QueryPathInfos. */
+export const servedPathInfos: Codec<readonly ServedPathInfo[]> = {
+  read: readInfos,
+  write: (writer, infos, context) => {
+    for (const info of infos) servedPathInfo.write(writer, info, context);
+    optionalStorePath.write(writer, undefined, context);
+  },
+};
+
+async function readInfos(
+  reader: ByteReader,
+  context: WireContext,
+): Promise<readonly ServedPathInfo[]> {
+  const infos: ServedPathInfo[] = [];
+  try {
+    for (;;) {
+      const path = await optionalStorePath.read(reader, context);
+      if (path === undefined) return infos;
+      if (infos.length === pathsMax) {
+        throw new FerryError('corrupt', `more than ${pathsMax} entries`);
+      }
+      infos.push({ path, ...(await rest.read(reader, context)) });
+    }
+  } catch (error) {
+    throw inField(`[${infos.length}]`, error, reader);
+  }
+}
+
+/** What AddToStoreNar says of the NAR that follows. Sent with time 0, the server takes its own clock. */
+export const pathInfoToAdd: Codec<PathInfo> = struct<PathInfo>({
+  path: storePath,
+  deriver: optionalStorePath,
+  narHash: bareNarHash,
+  references: storePathSet,
+  registrationTime: map<number, number | undefined>(
+    u64,
+    (seconds) => (seconds === 0 ? undefined : seconds),
+    (seconds) => seconds ?? 0,
+  ),
+  narSize: u64,
+  ultimate: map<boolean, boolean | undefined>(
+    bool,
+    (isUltimate) => isUltimate,
+    (isUltimate) => isUltimate ?? false,
+  ),
+  signatures,
+  ca: optionalContentAddress,
+});
