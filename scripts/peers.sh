@@ -10,7 +10,6 @@ set -euo pipefail
 
 checkout=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 peers=${FERRY_PEERS:-$checkout/.peers}
-keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
 # Each release as "VERSION SUITE": the suite's nix-bin must still be of that version.
 releases=('2.8 bookworm' '2.26 trixie' '2.34 sid')
@@ -60,39 +59,12 @@ install_packages() {
     apt-get -qq install -y --no-install-recommends "${missing[@]}" >/dev/null
 }
 
-# The Debian mirror that this machine's apt uses, or Debian's own where it uses none (Ubuntu).
-debian_mirror() {
-  local mirror
-  mirror=$(apt-get indextargets --format '$(LABEL) $(REPO_URI)' 'Created-By: Packages' |
-    sed -n 's/^Debian \(.*\)$/\1/p' | sort -u | head -n 1)
-  printf '%s\n' "${mirror:-http://deb.debian.org/debian}"
-}
-
-# fetch SUITE WORK: downloads the suite's nix-bin with all it depends on into WORK/cache/archives,
-# with a package state of its own, so that apt answers as on an empty machine.
-fetch() {
-  local suite=$1 work=$2
-  mkdir -p "$work"/{lists/partial,cache/archives/partial}
-  : >"$work/status"
-  printf 'deb [signed-by=%s] %s %s main\n' "$keyring" "$(debian_mirror)" "$suite" >"$work/sources.list"
-  local options=(
-    -qq
-    -o "Dir::State=$work" -o "Dir::State::status=$work/status" -o "Dir::State::lists=$work/lists"
-    -o "Dir::Cache=$work/cache" -o "Dir::Etc::sourcelist=$work/sources.list"
-    -o Dir::Etc::sourceparts=/dev/null -o Dir::Etc::preferencesparts=/dev/null
-    -o APT::Install-Recommends=false -o Acquire::Languages=none
-    -o "APT::Sandbox::User=$(id -un)" -o Debug::NoLocking=1
-  )
-  apt-get "${options[@]}" update
-  apt-get "${options[@]}" install -y --download-only nix-bin >/dev/null
-}
-
 # unpack WORK ROOT: the contents of the packages alone, none of their scripts.
 unpack() {
   local work=$1 root=$2 directory package
   mkdir -p "$root"/usr/{bin,sbin,lib,lib64}
   for directory in bin sbin lib lib64; do ln -s "usr/$directory" "$root/$directory"; done
-  for package in "$work"/cache/archives/*.deb; do
+  for package in "$work"/archives/*.deb; do
     dpkg-deb --fsys-tarfile "$package" | tar -x -C "$root" --keep-directory-symlink --no-same-owner \
       --exclude='./usr/share/doc' --exclude='./usr/share/man' --exclude='./usr/share/locale' \
       --exclude='./dev'
@@ -131,7 +103,7 @@ make_release() {
     say "nix $version: fetching nix-bin of Debian $suite"
     rm -rf "$directory" "$work"
     mkdir -p "$directory" "$work"
-    fetch "$suite" "$work"
+    "$checkout/scripts/debian-fetch.sh" "$suite" "$work" nix-bin
     unpack "$work" "$directory/root"
     rm -rf "$work"
   fi
