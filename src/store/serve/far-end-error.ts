@@ -1,0 +1,67 @@
+/**
+ * What a far end's last words mean. The serve protocol has no error message: a server prints on stderr and exits, so
+ * its text is all there is, and is translated here, once.
+ */
+import { FerryError, type ErrorCode } from '../../error.ts';
+import type { Ending } from '../../wire/transport.ts';
+
+/** Characters of the far end's text that are quoted. */
+const quotedMax = 2000;
+
+const MEANINGS: readonly (readonly [RegExp, ErrorCode])[] = [
+  [/No space left on device|disk quota exceeded/i, 'no-space'],
+  [/lacks a (?:valid )?signature/i, 'untrusted'],
+  [/(?:hash|size) mismatch|Nix archive|unexpected end-of-file/i, 'corrupt'],
+  [/path '[^']*' (?:is not valid|does not exist)|is not a valid store path/i, 'not-found'],
+  [/is not allowed|permission denied|not privileged|read-only file system/i, 'denied'],
+];
+
+export interface FarEnd {
+  /** How people know it: `[user@]host`. */
+  readonly name: string;
+  /** The URI of the store. */
+  readonly uri: string;
+  /** What was to be run there. */
+  readonly program: string;
+}
+
+/** @param what what could not be done, to what: `cannot connect to "host"`. */
+export function farEndError(what: string, farEnd: FarEnd, ending: Ending): FerryError {
+  const said = lastError(ending.said);
+  const reason = said === '' ? exitReason(ending) : `far end said: ${said}`;
+  const { code, hint } = meaningOf(farEnd, ending);
+  return new FerryError(code, `${what}: ${reason}`, {
+    store: farEnd.uri,
+    ...(hint === undefined ? {} : { hint }),
+  });
+}
+
+/** Whether the far end refused something, rather than having been cut off from us. */
+export function isRefusal({ status }: Ending): boolean {
+  return status !== undefined && status > 0 && status < 126;
+}
+
+function meaningOf(farEnd: FarEnd, ending: Ending): { code: ErrorCode; hint?: string } {
+  if (ending.status === 127) {
+    return {
+      code: 'not-found',
+      hint: `"${farEnd.program}" is not on the PATH that "${farEnd.name}" gives to commands over ssh: name it with ?remote-program=/path/to/nix-store`,
+    };
+  }
+  if (!isRefusal(ending)) return { code: 'unavailable' };
+  const meaning = MEANINGS.find(([pattern]) => pattern.test(ending.said));
+  return { code: meaning?.[1] ?? 'unavailable' };
+}
+
+/** From the last line that begins an error on; all of it where none does. */
+function lastError(said: string): string {
+  const at = Math.max(said.startsWith('error:') ? 0 : -1, said.lastIndexOf('\nerror:') + 1);
+  const text = (at > 0 || said.startsWith('error:') ? said.slice(at) : said).trim();
+  return text.length > quotedMax ? `…${text.slice(-quotedMax)}` : text;
+}
+
+function exitReason({ status, signal }: Ending): string {
+  if (signal !== undefined) return `it was ended by ${signal}`;
+  if (status === undefined || status === 0) return 'it closed the connection';
+  return `it ended with status ${status}`;
+}
