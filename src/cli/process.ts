@@ -1,6 +1,6 @@
 /**
- * The door to the process: its words, streams, signals and exit status. Everything that knows `process` in the command
- * line is here.
+ * The door to the process: its words, streams, signals and exit status. What knows `process` in the command line is
+ * here and in `process-output.ts`.
  */
 import { basename } from 'node:path';
 import { readEnvironment } from '../config/environment.ts';
@@ -14,31 +14,33 @@ const CLEAN_UP_MS = 1000;
 const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 const SHOW_CURSOR = '\u001b[?25h';
 
-const stop = new AbortController();
-for (const [name, number] of Object.entries(SIGNALS)) {
-  process.on(name, () => {
-    if (stop.signal.aborted) leave(128 + number);
-    stop.abort(new Interrupted(name, number));
-    setTimeout(() => leave(128 + number), CLEAN_UP_MS).unref();
+/** Runs the command that the process was started for, and ends the process. */
+export async function runProcess(): Promise<never> {
+  const stop = new AbortController();
+  for (const [name, number] of Object.entries(SIGNALS)) {
+    process.on(name, () => {
+      if (stop.signal.aborted) leave(128 + number);
+      stop.abort(new Interrupted(name, number));
+      setTimeout(() => leave(128 + number), CLEAN_UP_MS).unref();
+    });
+  }
+  const stdout = openOutput(process.stdout, process.env);
+  const stderr = openOutput(process.stderr, process.env);
+  // A file that was executed by itself is called by the name of its link; bin/ferry passes that name as a word.
+  const startedAs = basename(process.argv0);
+  const words = process.argv.slice(2);
+  const status = await runFerry(dropInNames.includes(startedAs) ? [startedAs, ...words] : words, {
+    stdin: process.stdin,
+    stdout,
+    stderr,
+    env: readEnvironment(process.env),
+    cwd: process.cwd(),
+    signal: stop.signal,
   });
+  await Promise.all([stdout.flush(), stderr.flush()]);
+  // Whatever still holds the event loop is of no use any more.
+  process.exit(status);
 }
-
-const stdout = openOutput(process.stdout, process.env);
-const stderr = openOutput(process.stderr, process.env);
-// A file that was executed by itself is called by the name of its link; bin/ferry passes that name as a word.
-const startedAs = basename(process.argv0);
-const words = process.argv.slice(2);
-const status = await runFerry(dropInNames.includes(startedAs) ? [startedAs, ...words] : words, {
-  stdin: process.stdin,
-  stdout,
-  stderr,
-  env: readEnvironment(process.env),
-  cwd: process.cwd(),
-  signal: stop.signal,
-});
-await Promise.all([stdout.flush(), stderr.flush()]);
-// Whatever still holds the event loop is of no use any more.
-process.exit(status);
 
 function leave(code: number): never {
   if (process.stderr.isTTY) process.stderr.write(SHOW_CURSOR);

@@ -1,0 +1,73 @@
+/** `ferry copy`: what the program is for. */
+import { FerryError } from '../../error.ts';
+import { defineCommand, type Command } from '../command.ts';
+import { usage } from '../parse-words.ts';
+import { runCopy } from '../run-copy.ts';
+import { wordsOf } from '../words.ts';
+
+const TITLE = 'ferry copy';
+
+export const copy: Command = defineCommand({
+  description: [
+    'A PATH is a store path, a link into the store such as ./result, a file inside a store path, or a program on PATH. What the destination has already is not sent, and what is sent is verified there. Interrupted, it leaves nothing half done: the same command again does the rest.',
+    'A STORE is a URI as Nix writes them: ssh://[user@]host[:port] for another machine, a directory such as ./root for a store below it, auto for the store of this machine, which is also what is meant where --from or --to is missing.',
+    'With --json there is one JSON object per line on stdout for each event, the last one of type "done"; with --dry-run as well it is one object, the plan.',
+  ],
+  arguments: [
+    { name: 'PATH', help: 'what to copy', optional: true, repeated: true, completes: 'file' },
+  ],
+  options: {
+    from: { help: 'the store to copy from', value: 'STORE', completes: 'store' },
+    to: { help: 'the store to copy to', value: 'STORE', completes: 'store' },
+    dryRun: { help: 'say what would be copied, and whether it would be taken', short: 'n' },
+    json: { help: 'tell programs, in JSON' },
+    noCheckSigs: { help: 'take paths that lack a signature by a trusted key' },
+    noRecursive: { help: 'copy only the paths named, not what they refer to' },
+    derivation: { help: 'copy the derivations that the paths were built by' },
+    includeOutputs: { help: 'copy the valid outputs of all derivations that are copied' },
+    substituteOnDestination: {
+      help: 'let the destination fetch what it can from its own substituters',
+      short: 's',
+    },
+    gzip: { help: 'compress what goes through ssh (ssh -C): for slow links' },
+    stdin: { help: 'read further PATHs from stdin, separated by white space' },
+    keepGoing: { help: 'after a failure go on with what does not depend on it', short: 'k' },
+  },
+  examples: [
+    {
+      meaning: 'what nix-build made, to a server',
+      command: 'ferry copy --to ssh://alice@server ./result',
+    },
+    {
+      meaning: 'how much that would be',
+      command: 'ferry copy --dry-run --to ssh://alice@server ./result',
+    },
+    {
+      meaning: 'a program as it is installed here',
+      command: 'ferry copy --to ssh://alice@server firefox',
+    },
+    {
+      meaning: 'from a server, though nobody signed it',
+      command:
+        'ferry copy --from ssh://server --no-check-sigs /nix/store/xfp2hphvk98rkk9ywlqpp587rjdcgnc2-hello',
+    },
+  ],
+  async run(context, given, options) {
+    const { from, to, stdin, noCheckSigs, substituteOnDestination, json, ...rest } = options;
+    if (from === undefined && to === undefined) {
+      throw new FerryError('usage', 'neither --from nor --to was given', {
+        hint: `to copy to another machine: ${TITLE} --to ssh://HOST ${given[0] ?? 'PATH'}`,
+      });
+    }
+    if (given.length === 0 && !stdin) throw usage(TITLE, 'no PATH was given');
+    return await runCopy(context, {
+      ...rest,
+      from,
+      to,
+      words: stdin ? [...given, ...(await wordsOf(context.stdin))] : given,
+      checkSigs: !noCheckSigs,
+      substitute: substituteOnDestination,
+      talk: json ? 'json' : 'people',
+    });
+  },
+});

@@ -1,0 +1,173 @@
+/** A copy as the command line runs it: opens both ends, finds the paths, plans, shows, transfers. */
+import { planCopy, type CopyPlan } from '../copy/plan.ts';
+import { transfer } from '../copy/transfer.ts';
+import { FerryError } from '../error.ts';
+import { isDerivation, printStorePath, type StorePath } from '../format/store-path.ts';
+import type { Store } from '../store/store.ts';
+import type { CommandContext } from './context.ts';
+import { partialStatus } from './errors.ts';
+import { resolveIn } from './resolve-in-store.ts';
+import { openSession, type Session } from './session.ts';
+import { withCompression } from './with-compression.ts';
+import { jsonPlan, jsonProgress } from './ui/copy-json.ts';
+import { nixProgress, showCopy, type CopyProgress, type CopyScene } from './ui/copy-progress.ts';
+import { dryRunStatus, renderPlan } from './ui/render-plan.ts';
+
+export interface CopyRequest {
+  /** URIs of stores; absent is this machine's own. */
+  readonly from: string | undefined;
+  readonly to: string | undefined;
+  /** Paths as they were typed. */
+  readonly words: readonly string[];
+  readonly checkSigs: boolean;
+  /** The destination fetches what it can by itself. */
+  readonly substitute: boolean;
+  readonly noRecursive: boolean;
+  readonly includeOutputs: boolean;
+  /** The derivations of the paths instead of the paths. */
+  readonly derivation: boolean;
+  readonly gzip: boolean;
+  readonly keepGoing: boolean;
+  readonly dryRun: boolean;
+  /** To whom: people, programs, or those who expect what Nix prints. */
+  readonly talk: 'people' | 'json' | 'nix';
+}
+
+/** @returns the exit status */
+export async function runCopy(context: CommandContext, request: CopyRequest): Promise<number> {
+  const { signal } = context;
+  await using session = openSession(context);
+  const source = await session.open(withCompression(request.from, request.gzip));
+  // Before the other end is asked anything: a mistyped path should cost no login.
+  const named = request.words.map((word) => resolveIn(context, source, word).path);
+  const destination = await session.open(withCompression(request.to, request.gzip));
+  requireFit(source, destination, request);
+  const roots = request.derivation ? await deriversOf(source, named, signal) : named;
+  const ends = { source, destination };
+  return request.dryRun
+    ? await tellPlan(context, session, ends, roots, request)
+    : await copyNow(context, session, ends, roots, request);
+}
+
+interface Ends {
+  readonly source: Store;
+  readonly destination: Store;
+}
+
+async function copyNow(
+  context: CommandContext,
+  session: Session,
+  ends: Ends,
+  roots: readonly StorePath[],
+  request: CopyRequest,
+): Promise<number> {
+  const { signal } = context;
+  const { checkSigs, keepGoing } = request;
+  const progress = progressFor(context, session, ends, request);
+  try {
+    const plan = await makePlan(context, ends, roots, request, progress);
+    const { source, destination } = ends;
+    const { onEvent } = progress;
+    const options = { signal, checkSigs, keepGoing, onEvent };
+    const summary = await transfer(plan, source, destination, options);
+    return summary.failed > 0 ? partialStatus : 0;
+  } finally {
+    await progress.finish();
+  }
+}
+
+async function tellPlan(
+  context: CommandContext,
+  session: Session,
+  ends: Ends,
+  roots: readonly StorePath[],
+  request: CopyRequest,
+): Promise<number> {
+  // The plan is one document: events have no place on stdout beside it.
+  const progress = progressFor(context, session, ends, { ...request, talk: 'people' });
+  let plan: CopyPlan;
+  try {
+    plan = await makePlan(context, ends, roots, request, progress);
+  } finally {
+    await progress.finish();
+  }
+  const text = request.talk === 'json' ? `${JSON.stringify(jsonPlan(plan))}\n` : renderPlan(plan);
+  await context.stdout.write(text);
+  return dryRunStatus(plan);
+}
+
+function makePlan(
+  { signal }: CommandContext,
+  { source, destination }: Ends,
+  roots: readonly StorePath[],
+  { checkSigs, substitute, noRecursive, includeOutputs }: CopyRequest,
+  { onEvent }: CopyProgress,
+): Promise<CopyPlan> {
+  const options = { signal, checkSigs, substitute, noRecursive, includeOutputs, onEvent };
+  return planCopy(source, destination, roots, options);
+}
+
+function progressFor(
+  context: CommandContext,
+  session: Session,
+  ends: Ends,
+  request: CopyRequest,
+): CopyProgress {
+  const { storeDir } = ends.source;
+  const scene: CopyScene = { storeDir, way: wayOf(ends, request) };
+  const open = { people: showCopy, nix: nixProgress };
+  const { talk } = request;
+  const progress = talk === 'json' ? jsonProgress(context, storeDir) : open[talk](context, scene);
+  session.onLine = progress.print;
+  return progress;
+}
+
+/** As Nix names the way: an end is left out where it is this machine's own store. */
+function wayOf({ source, destination }: Ends, { from, to }: CopyRequest): string {
+  const parts: string[] = [];
+  if (from !== undefined) parts.push(`from '${source.uri}'`);
+  if (to !== undefined) parts.push(`to '${destination.uri}'`);
+  return parts.join(' ');
+}
+
+/** What no plan could make good, found before anything is asked. */
+function requireFit(
+  source: Store,
+  destination: Store,
+  { from, to, substitute }: CopyRequest,
+): void {
+  if (from === to || source.uri === destination.uri) {
+    throw new FerryError('usage', `source and destination are the same store, "${source.uri}"`);
+  }
+  if (!destination.features.has('write')) {
+    throw new FerryError('unsupported', `cannot write to "${destination.uri}"`);
+  }
+  if (substitute && !destination.features.has('substitute')) {
+    throw new FerryError('unsupported', `"${destination.uri}" can't fetch from substituters`, {
+      hint: 'leave out --substitute-on-destination: then all that is missing is sent',
+    });
+  }
+}
+
+/** The derivations that built the paths; a derivation stands for itself. */
+async function deriversOf(
+  source: Store,
+  paths: readonly StorePath[],
+  signal: AbortSignal,
+): Promise<StorePath[]> {
+  const infos = await source.queryPathInfos(paths, { signal });
+  return paths.map((path) => {
+    if (isDerivation(path)) return path;
+    const printed = printStorePath(source.storeDir, path);
+    const info = infos.get(path);
+    if (info === undefined) {
+      throw new FerryError('not-found', `path "${printed}" is not valid in "${source.uri}"`);
+    }
+    if (info.deriver === undefined) {
+      throw new FerryError('not-found', `nobody knows which derivation built "${printed}"`, {
+        path: printed,
+      });
+    }
+    return info.deriver;
+  });
+}
