@@ -5,7 +5,9 @@
 # that were downloaded before are not downloaded again.
 set -euo pipefail
 
-suite=$1 directory=$2
+suite=$1
+mkdir -p "$2"
+directory=$(cd "$2" && pwd -P)
 shift 2
 state=$directory/apt
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg

@@ -15,7 +15,7 @@ import {
 } from './run.ts';
 import { makeTempDirectory, type TempOptions } from './temp.ts';
 
-export interface NixHomeOptions extends TempOptions {
+export interface NixHomeOptions {
   /** Lines of nix.conf beyond the hermetic ones, or instead of them where the name is the same. */
   readonly settings?: Readonly<Record<string, string>>;
   /** Variables beyond the hermetic ones: `NIX_SSHOPTS`, say. */
@@ -25,7 +25,7 @@ export interface NixHomeOptions extends TempOptions {
 /** What a run may add; variables join those of the home. */
 export type NixRunOptions = Pick<RunOptions, 'env' | 'input' | 'cwd' | 'timeoutMs'>;
 
-export interface NixHome extends AsyncDisposable {
+export interface NixHome {
   readonly peer: NixPeer;
   readonly path: string;
   /** The root of its store: the logical `/nix/store` is `ROOT/nix/store` on disk. */
@@ -48,20 +48,29 @@ export interface NixHome extends AsyncDisposable {
   verify(): Promise<void>;
 }
 
-/** Use as `await using home = makeNixHome(nix('2.34'))`. Every program of it works on its own store by default. */
-export function makeNixHome(peer: NixPeer, options: NixHomeOptions = {}): NixHome {
+/** Use as `await using home = makeNixHome(nix('2.34'))`: a home that is gone when its scope ends. */
+export function makeNixHome(
+  peer: NixPeer,
+  options: NixHomeOptions & TempOptions = {},
+): NixHome & AsyncDisposable {
   const temp = makeTempDirectory({ prefix: `ferry-nix-${peer.version}-`, ...options });
-  const root = temp.join('root');
+  const home = openNixHome(peer, temp.path, options);
+  return { ...home, [Symbol.asyncDispose]: temp[Symbol.asyncDispose] };
+}
+
+/** A home in a directory of the caller's, made or found as it was left. All programs of it work on its own store. */
+export function openNixHome(peer: NixPeer, path: string, options: NixHomeOptions = {}): NixHome {
+  const root = join(path, 'root');
   const storeUri = `local?root=${root}`;
-  const env = { ...hermeticEnv(peer, temp.path, storeUri, options.settings), ...options.env };
+  const env = { ...hermeticEnv(peer, path, storeUri, options.settings), ...options.env };
   const runOptions = (extra: NixRunOptions = {}): RunOptions => ({
     ...extra,
-    cwd: extra.cwd ?? temp.path,
+    cwd: extra.cwd ?? path,
     env: { ...env, ...extra.env },
   });
   const home: NixHome = {
     peer,
-    path: temp.path,
+    path,
     root,
     storeUri,
     env,
@@ -74,7 +83,6 @@ export function makeNixHome(peer: NixPeer, options: NixHomeOptions = {}): NixHom
     verify: async () => {
       await home.runOk('nix-store', ['--verify', '--check-contents']);
     },
-    [Symbol.asyncDispose]: temp[Symbol.asyncDispose],
   };
   return home;
 }

@@ -1,19 +1,19 @@
 /**
  * Puts trees into a store without building them: canonical metadata as Nix sets it, and registration with whatever
- * references they should have. Hashes come from the real Nix that owns the store, not from our own code.
+ * references they should have. The real Nix that owns the store computes hashes and sizes, not our own code.
  */
-import { createHash } from 'node:crypto';
 import { chmodSync, lstatSync, lutimesSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { NixHome } from './nix-home.ts';
 
-export interface Registration {
+export interface RegisteredTree {
   readonly path: string;
-  readonly narHashHex: string;
-  readonly narSizeBytes: number;
   readonly references: readonly string[];
-  readonly deriver?: string | undefined;
+  readonly deriver?: string;
 }
+
+/** Nix takes this hash for "not known yet" and fills it in when it verifies contents. */
+const UNKNOWN_HASH = '0'.repeat(64);
 
 /** Makes a tree as it must look in a store: read-only, dated 1970-01-01T00:00:01Z. */
 export function canonicaliseTree(path: string): void {
@@ -27,34 +27,20 @@ export function canonicaliseTree(path: string): void {
   lutimesSync(path, 1, 1);
 }
 
-/** Canonicalises and registers trees that lie in the home's store already. All or none become valid. */
+/**
+ * Canonicalises and registers trees that lie in the home's store already; all or none become valid. Ends with the
+ * whole store verified. The order of the trees doesn't matter.
+ */
 export async function registerTrees(
   home: NixHome,
-  trees: readonly Omit<Registration, 'narHashHex' | 'narSizeBytes'>[],
+  trees: readonly RegisteredTree[],
 ): Promise<void> {
-  const registrations: Registration[] = [];
-  for (const tree of trees) {
-    const real = home.realPath(tree.path);
-    canonicaliseTree(real);
-    const { status, stdout, stderr } = await home.runForBytes('nix-store', ['--dump', real]);
-    if (status !== 0) throw new Error(`cannot dump "${real}": ${stderr}`);
-    const narHashHex = createHash('sha256').update(stdout).digest('hex');
-    registrations.push({ ...tree, narHashHex, narSizeBytes: stdout.length });
-  }
-  await home.runOk('nix-store', ['--load-db'], { input: formatRegistrations(registrations) });
-}
-
-/** What `nix-store --load-db` reads. */
-export function formatRegistrations(registrations: readonly Registration[]): string {
-  return registrations
-    .flatMap(({ path, narHashHex, narSizeBytes, deriver, references }) => [
-      path,
-      narHashHex,
-      String(narSizeBytes),
-      deriver ?? '',
-      String(references.length),
-      ...references,
-    ])
-    .map((line) => `${line}\n`)
-    .join('');
+  for (const tree of trees) canonicaliseTree(home.realPath(tree.path));
+  const lines = trees.flatMap(({ path, references, deriver = '' }) => {
+    const head = [path, UNKNOWN_HASH, '0', deriver, String(references.length)];
+    return head.concat(references);
+  });
+  const input = lines.map((line) => `${line}\n`).join('');
+  await home.runOk('nix-store', ['--load-db'], { input });
+  await home.verify();
 }

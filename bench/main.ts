@@ -1,0 +1,52 @@
+/**
+ * Runs the benchmark, Nix beside ferry:
+ *
+ *     node bench/main.ts [ROW…] [--runs N] [--only nix|ferry]
+ *
+ * Absolute figures drift with the machine, so what counts is the ratio. It ends with 0 however slow anything was.
+ */
+import { existsSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { ensureSet } from './corpus.ts';
+import { measureInTurn } from './measure.ts';
+import type { Row } from './row.ts';
+import { latencyRows } from './rows/latency.ts';
+import { localRows } from './rows/local.ts';
+import { memoryRows } from './rows/memory.ts';
+import { sshRows } from './rows/ssh.ts';
+import { ferryProgram, setStage, type ToolName, toolNames } from './stage.ts';
+import { formatHeader, formatRow, type Results } from './table.ts';
+
+const rows: readonly Row[] = [...localRows, ...sshRows, ...latencyRows, ...memoryRows];
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { runs: { type: 'string', default: '3' }, only: { type: 'string' } },
+});
+const unknown = positionals.filter((name) => !rows.some((row) => row.name === name));
+const rounds = Number(values.runs);
+const asked = toolNames.filter((tool) => values.only === undefined || values.only === tool);
+if (unknown.length > 0 || !(rounds >= 1) || asked.length === 0) {
+  console.error('usage: node bench/main.ts [ROW…] [--runs N] [--only nix|ferry]');
+  console.error(`rows: ${rows.map((row) => row.name).join(' ')}`);
+  process.exit(2);
+}
+const tools = asked.filter((tool) => tool !== 'ferry' || existsSync(ferryProgram));
+if (tools.length < asked.length) console.error('no bin/ferry here yet: Nix alone');
+
+console.log(formatHeader());
+for (const row of rows) {
+  if (positionals.length > 0 && !positionals.includes(row.name)) continue;
+  const results = await runRow(row, tools);
+  console.log(formatRow(row, results));
+  for (const [tool, result] of results) {
+    if ('failure' in result) console.error(`${row.name}: ${tool} failed: ${result.failure}`);
+  }
+}
+
+async function runRow(row: Row, compared: readonly ToolName[]): Promise<Results> {
+  const set = await ensureSet(row.set, (line) => console.error(line));
+  await using stage = await setStage(row, set);
+  const contenders = new Map(compared.map((tool) => [tool, stage.contender(tool)]));
+  return await measureInTurn(contenders, rounds);
+}

@@ -1,0 +1,27 @@
+/** What a row of the benchmark says: which set goes from where to where, and what we want of ourselves. */
+import type { SetName } from './corpus.ts';
+
+/** `ssh`: a plain Nix behind a real sshd on loopback. */
+export type End = 'local' | 'ssh';
+
+/** The bar is for reading: falling short of it fails nothing. */
+export type Bar =
+  /** Of the time that Nix takes. */
+  | { readonly ratioMax: number }
+  | { readonly secondsMax: number }
+  | { readonly peakBytesMax: number };
+
+export interface Row {
+  /** For the command line. */
+  readonly name: string;
+  /** For the table. */
+  readonly what: string;
+  readonly set: SetName;
+  readonly from: End;
+  readonly to: End;
+  /** One way, on the link to the far end. */
+  readonly delayMs?: number;
+  /** The destination has everything already. */
+  readonly isFilled?: boolean;
+  readonly bar: Bar;
+}

@@ -1,0 +1,25 @@
+/** A thousand tiny paths over a link with round trips of 50 ms: what is counted is round trips. */
+import type { Row } from '../row.ts';
+
+const DELAY_MS = 25;
+
+export const latencyRows: readonly Row[] = [
+  {
+    name: 'tiny-to-ssh',
+    what: '1,000 tiny paths, 50 ms, to ssh://',
+    set: 'tiny-1000',
+    from: 'local',
+    to: 'ssh',
+    delayMs: DELAY_MS,
+    bar: { secondsMax: 2 },
+  },
+  {
+    name: 'tiny-from-ssh',
+    what: '1,000 tiny paths, 50 ms, from ssh://',
+    set: 'tiny-1000',
+    from: 'ssh',
+    to: 'local',
+    delayMs: DELAY_MS,
+    bar: { secondsMax: 2 },
+  },
+];

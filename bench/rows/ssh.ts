@@ -1,0 +1,30 @@
+/** Over loopback SSH with a plain Nix on the far end. */
+import type { Row } from '../row.ts';
+
+export const sshRows: readonly Row[] = [
+  {
+    name: 'to-ssh',
+    what: 'big closure, to ssh://',
+    set: 'debian',
+    from: 'local',
+    to: 'ssh',
+    bar: { ratioMax: 1 },
+  },
+  {
+    name: 'from-ssh',
+    what: 'big closure, from ssh://',
+    set: 'debian',
+    from: 'ssh',
+    to: 'local',
+    bar: { ratioMax: 1 },
+  },
+  {
+    name: 'ssh-nothing',
+    what: 'nothing to do, to ssh://',
+    set: 'debian',
+    from: 'local',
+    to: 'ssh',
+    isFilled: true,
+    bar: { ratioMax: 1.5 },
+  },
+];

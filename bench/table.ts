@@ -1,0 +1,73 @@
+/** The table that the benchmark prints, a line at a time: a row is known long before the last one is. */
+import type { Failed, Measured } from './measure.ts';
+import type { Bar, Row } from './row.ts';
+import type { ToolName } from './stage.ts';
+
+export type Results = ReadonlyMap<ToolName, Measured | Failed>;
+
+const COLUMNS = [
+  ['what', 38],
+  ['nix', 10],
+  ['ferry', 10],
+  ['ratio', 7],
+  ['bar', 16],
+  ['peak memory, nix / ferry', 24],
+] as const;
+
+export function formatHeader(): string {
+  const names = COLUMNS.map(([name]) => name);
+  return `${formatLine(names)}\n${COLUMNS.map(([, width]) => '-'.repeat(width)).join('-+-')}`;
+}
+
+export function formatRow(row: Row, results: Results): string {
+  const [nix, ferry] = [results.get('nix'), results.get('ferry')];
+  return formatLine([
+    row.what,
+    formatTime(nix),
+    formatTime(ferry),
+    isMeasured(nix) && isMeasured(ferry) ? (ferry.medianMs / nix.medianMs).toFixed(2) : '',
+    `${formatBar(row.bar)} ${judge(row.bar, nix, ferry)}`.trim(),
+    `${formatPeak(nix)} / ${formatPeak(ferry)}`,
+  ]);
+}
+
+function formatLine(cells: readonly string[]): string {
+  const padded = COLUMNS.map(([, width], index) => (cells[index] ?? '').padEnd(width));
+  return padded.join(' | ').trimEnd();
+}
+
+function formatTime(result: Measured | Failed | undefined): string {
+  if (result === undefined) return '';
+  return isMeasured(result) ? `${(result.medianMs / 1000).toFixed(3)} s` : 'failed';
+}
+
+function formatPeak(result: Measured | Failed | undefined): string {
+  if (!isMeasured(result) || result.peakBytes === undefined) return '-';
+  return `${(result.peakBytes / 1e6).toFixed(0)} MB`;
+}
+
+function formatBar(bar: Bar): string {
+  if ('ratioMax' in bar) return `${bar.ratioMax} x nix`;
+  if ('secondsMax' in bar) return `${bar.secondsMax} s`;
+  return `${bar.peakBytesMax / 1e6} MB`;
+}
+
+function judge(
+  bar: Bar,
+  nix: Measured | Failed | undefined,
+  ferry: Measured | Failed | undefined,
+): string {
+  if (!isMeasured(ferry)) return '';
+  if ('secondsMax' in bar) return verdict(ferry.medianMs / 1000, bar.secondsMax);
+  if ('peakBytesMax' in bar) return verdict(ferry.peakBytes, bar.peakBytesMax);
+  return verdict(isMeasured(nix) ? ferry.medianMs / nix.medianMs : undefined, bar.ratioMax);
+}
+
+function verdict(value: number | undefined, max: number): string {
+  if (value === undefined) return '';
+  return value <= max ? 'met' : 'missed';
+}
+
+function isMeasured(result: Measured | Failed | undefined): result is Measured {
+  return result !== undefined && 'medianMs' in result;
+}
