@@ -1,0 +1,59 @@
+/**
+ * Permanent roots: a symbolic link anywhere, and one to that link in `gcroots/auto`, where the garbage collector
+ * looks. Remove the first and the second means nothing any more.
+ */
+import { randomBytes } from 'node:crypto';
+import { lstatSync, readlinkSync, renameSync, symlinkSync, unlinkSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { FerryError } from '../../error.ts';
+import { formatDigest, hashBytes } from '../../format/hash.ts';
+import { printStorePath, type StorePath } from '../../format/store-path.ts';
+import { translateOsError } from '../../system/os-error.ts';
+import { makeDirectory } from './directories.ts';
+import type { StoreLocations } from './locations.ts';
+
+/** @throws FerryError `conflict` where something else is there, `usage` for a link within the store. */
+export function addRoot(locations: StoreLocations, link: string, path: StorePath): void {
+  const { storeDir, realDir, stateDir } = locations;
+  const absolute = resolve(link);
+  for (const dir of [storeDir, realDir]) {
+    if (absolute === dir || absolute.startsWith(`${dir}/`)) {
+      throw new FerryError('usage', `cannot make a root at "${absolute}": it is in the store`);
+    }
+  }
+  requireReplaceable(absolute, storeDir);
+  replaceLink(absolute, printStorePath(storeDir, path));
+  const name = formatDigest(hashBytes('sha1', absolute), 'nix32');
+  replaceLink(join(stateDir, 'gcroots', 'auto', name), absolute);
+}
+
+/** Nothing may be there but an older root. */
+function requireReplaceable(link: string, storeDir: string): void {
+  try {
+    const stat = lstatSync(link, { throwIfNoEntry: false });
+    if (stat === undefined) return;
+    if (stat.isSymbolicLink() && readlinkSync(link).startsWith(`${storeDir}/`)) return;
+  } catch (error) {
+    throw translateOsError(error, 'make a root at', link);
+  }
+  throw new FerryError('conflict', `cannot make a root at "${link}": something else is there`, {
+    path: link,
+  });
+}
+
+/** In one step, so that there is a root at every moment. */
+function replaceLink(link: string, target: string): void {
+  makeDirectory(dirname(link));
+  const temporary = `${link}.tmp-${process.pid}-${randomBytes(6).toString('hex')}`;
+  try {
+    symlinkSync(target, temporary);
+    try {
+      renameSync(temporary, link);
+    } catch (error) {
+      unlinkSync(temporary);
+      throw error;
+    }
+  } catch (error) {
+    throw translateOsError(error, 'make link', link);
+  }
+}

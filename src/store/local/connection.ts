@@ -1,0 +1,161 @@
+/**
+ * One process's hold on a local store: its database, and what writing takes besides (locks, temporary roots). Nothing
+ * is made, locked or loaded before it is needed: asking a store that lies there takes a millisecond.
+ */
+import { accessSync, closeSync, constants, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { FerryError } from '../../error.ts';
+import { loadFlock, openLockFile, waitForLock, type Flock } from '../../system/flock.ts';
+import { errnoOf, translateOsError } from '../../system/os-error.ts';
+import { openSqlite, type SqliteDatabase, type SqliteOptions } from '../../system/sqlite.ts';
+import { makeDirectories, refuseSymlinks, reserveSpace } from './directories.ts';
+import type { StoreLocations } from './locations.ts';
+import { makeQueries, type StoreQueries } from './queries.ts';
+import { makeRegistrar, type Registrar } from './register.ts';
+import { createDatabase, hasDatabase } from './schema.ts';
+import { openTempRoots, type TempRoots } from './temp-roots.ts';
+
+export interface ConnectionOptions extends StoreLocations {
+  /** Never write, not even a lock: for a store that nobody changes. */
+  readonly readOnly?: boolean | undefined;
+  /** Setting `fsync-metadata`. Default true. */
+  readonly syncMetadata?: boolean | undefined;
+  /** Setting `use-sqlite-wal`. Default true. */
+  readonly useWal?: boolean | undefined;
+  /** Setting `gc-reserved-space`, in bytes. Default 8 MiB. */
+  readonly gcReservedSpace?: number | undefined;
+  /** Whether a store below a symbolic link will do (`NIX_IGNORE_SYMLINK_STORE`). */
+  readonly allowSymlinkedStore?: boolean | undefined;
+  /** Group id of `build-users-group`, which a new store is given to where root makes it. */
+  readonly buildGroup?: number | undefined;
+}
+
+export interface ReadableStore {
+  readonly db: SqliteDatabase;
+  readonly queries: StoreQueries;
+}
+
+export interface WritableStore extends ReadableStore {
+  readonly flock: Flock;
+  readonly tempRoots: TempRoots;
+  readonly registrar: Registrar;
+}
+
+export interface StoreConnection extends Disposable {
+  /** Undefined where there is no store yet: then nothing is valid. */
+  forReading(): ReadableStore | undefined;
+  /**
+   * Makes the store where there is none.
+   * @throws FerryError `denied` with what to do about it.
+   */
+  forWriting(signal?: AbortSignal): Promise<WritableStore>;
+}
+
+const WRITE_HINT =
+  'run it as the owner of the store (root for most), or go through the daemon: --to daemon';
+
+export function connect(options: ConnectionOptions): StoreConnection {
+  const { storeDir, realDir, stateDir, uri } = options;
+  const dbDir = join(stateDir, 'db');
+  const dbFile = join(dbDir, 'db.sqlite');
+  using open = new DisposableStack();
+  if (options.allowSymlinkedStore !== true) refuseSymlinks(realDir);
+  let readable: ReadableStore | undefined;
+  let writable: Promise<WritableStore> | undefined;
+  let access: SqliteOptions['access'] | undefined;
+
+  const openDatabase = (): SqliteDatabase => {
+    access = options.readOnly === true ? 'immutable' : accessTo(dbDir, dbFile);
+    const { useWal = true, syncMetadata = true } = options;
+    return resources.use(openSqlite(dbFile, { access, useWal, sync: syncMetadata }));
+  };
+
+  const prepareToWrite = async (signal: AbortSignal | undefined): Promise<WritableStore> => {
+    if (options.readOnly === true) {
+      throw new FerryError('unsupported', `cannot write to "${uri}": it was opened read-only`);
+    }
+    const flock = await loadFlock();
+    requireOpen();
+    const isNew = !hasDatabase(dbDir);
+    if (isNew) makeDirectories(options, options.buildGroup);
+    else requireWritable(realDir);
+    // Whoever changes the schema waits until nobody holds this; it is ours for as long as the store is open.
+    const bigLock = openLockFile(join(dbDir, 'big-lock'));
+    resources.defer(() => closeSync(bigLock));
+    await waitForLock(flock, bigLock, 'shared', signal);
+    requireOpen();
+    const db = readable?.db ?? openDatabase();
+    if (access !== 'read-write') requireWritable(dbFile);
+    if (!hasDatabase(dbDir)) await createDatabase(db, dbDir, signal);
+    requireOpen();
+    readable ??= { db, queries: makeQueries(db, storeDir) };
+    reserveSpace(dbDir, options.gcReservedSpace ?? 8 << 20);
+    return {
+      ...readable,
+      flock,
+      tempRoots: resources.use(openTempRoots(flock, stateDir, storeDir)),
+      registrar: makeRegistrar(db, storeDir, readable.queries),
+    };
+  };
+
+  const requireOpen = (): void => {
+    if (resources.disposed) throw new FerryError('internal', `the store "${uri}" is closed`);
+  };
+
+  const resources = open.move();
+  return {
+    forReading() {
+      requireOpen();
+      if (readable === undefined && hasDatabase(dbDir)) {
+        const db = openDatabase();
+        readable = { db, queries: makeQueries(db, storeDir) };
+      }
+      return readable;
+    },
+    async forWriting(signal) {
+      requireOpen();
+      writable ??= prepareToWrite(signal);
+      try {
+        return await writable;
+      } catch (error) {
+        // An abort of this caller must not be the answer to the next.
+        writable = undefined;
+        if (error instanceof FerryError && error.code === 'denied' && error.hint === undefined) {
+          const path = error.path === undefined ? {} : { path: error.path };
+          throw new FerryError('denied', `cannot write to the store "${uri}": ${error.message}`, {
+            ...path,
+            store: uri,
+            hint: WRITE_HINT,
+            cause: error,
+          });
+        }
+        throw error;
+      }
+    },
+    [Symbol.dispose]: () => resources.dispose(),
+  };
+}
+
+/** What this process may do with the database. Opening it for less leaves others undisturbed. */
+function accessTo(dbDir: string, dbFile: string): SqliteOptions['access'] {
+  try {
+    accessSync(dbDir, constants.W_OK | constants.X_OK);
+    if (statSync(dbFile, { throwIfNoEntry: false }) !== undefined) {
+      accessSync(dbFile, constants.W_OK);
+    }
+    return 'read-write';
+  } catch (error) {
+    const errno = errnoOf(error) ?? '';
+    if (errno === 'EROFS') return 'immutable';
+    if (['EACCES', 'EPERM'].includes(errno)) return 'read';
+    throw translateOsError(error, 'open', dbFile);
+  }
+}
+
+function requireWritable(path: string): void {
+  try {
+    accessSync(path, constants.W_OK);
+  } catch (error) {
+    throw translateOsError(error, 'write to', path);
+  }
+}

@@ -1,0 +1,272 @@
+/** The store on this machine's own file system: `/nix/store` with its database, or one below another root. */
+import { statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+import { FerryError } from '../../error.ts';
+import { hashPartLength, printStorePath, type StorePath } from '../../format/store-path.ts';
+import { isNix32 } from '../../bytes/nix32.ts';
+import type { PathInfo } from '../../format/path-info.ts';
+import { isSignature } from '../../format/signature.ts';
+import { translateOsError } from '../../system/os-error.ts';
+import type { TreeWorkers } from '../../system/tree-jobs.ts';
+import type {
+  CallOptions,
+  ContentToAdd,
+  FreeSpace,
+  NarStream,
+  Refusal,
+  Store,
+  StoreFeature,
+} from '../store.ts';
+import { addContent } from './add-content.ts';
+import { addPaths, type AddContext } from './add-paths.ts';
+import { addRoot } from './add-root.ts';
+import { connect, type ConnectionOptions } from './connection.ts';
+import { makeDerivationReader } from './derivation-outputs.ts';
+import type { StoreQueries } from './queries.ts';
+import { refusalOf, type TrustPolicy } from './trust.ts';
+import { verifyPaths, type VerifyOptions } from './verify.ts';
+
+export interface LocalStoreOptions extends ConnectionOptions, TrustPolicy {
+  /** Lent: the store uses them, and leaves them open. */
+  readonly workers: TreeWorkers;
+  /** Setting `fsync-store-paths`: what was added outlasts a loss of power. Default false. */
+  readonly syncStorePaths?: boolean | undefined;
+}
+
+export interface LocalContentToAdd extends ContentToAdd {
+  /** Whether `references` are only candidates: those that the contents mention are the references. */
+  readonly scan?: boolean | undefined;
+}
+
+/** A local store can do more than a far one. */
+export interface LocalStore extends Store {
+  /** Where a path lies on the file system. */
+  toRealPath(path: StorePath): string;
+  queryAllValidPaths(options?: CallOptions): Promise<StorePath[]>;
+  /** @throws FerryError `usage` for what is no hash part. */
+  queryPathFromHashPart(hashPart: string, options?: CallOptions): Promise<StorePath | undefined>;
+  /** Valid paths that refer to these, for each; itself among them where it does. */
+  queryReferrers(
+    paths: Iterable<StorePath>,
+    options?: CallOptions,
+  ): Promise<Map<StorePath, StorePath[]>>;
+  /** Valid derivations that have these as outputs, for each. */
+  queryDerivers(
+    paths: Iterable<StorePath>,
+    options?: CallOptions,
+  ): Promise<Map<StorePath, StorePath[]>>;
+  /** Copies a file tree in under the name that its contents give it. What is there already is left as it is. */
+  addContent(tree: string, content: LocalContentToAdd, options?: CallOptions): Promise<PathInfo>;
+  /** Whether valid paths are still there and, if asked for, have the bytes that they had. Changes nothing. */
+  verifyPaths(paths: Iterable<StorePath>, options: VerifyOptions): Promise<void>;
+  /** Makes `link` a symbolic link to the path that keeps it from being collected as garbage for as long as it is there. */
+  addRoot(link: string, path: StorePath, options?: CallOptions): Promise<void>;
+}
+
+const READ_FEATURES: readonly StoreFeature[] = [];
+const WRITE_FEATURES: readonly StoreFeature[] = ['write', 'sign', 'hold', 'trust'];
+
+/**
+ * Opening reads nothing but whether there is a store. One that isn't there yet is made when something is first
+ * written to it.
+ * @throws FerryError `denied` below a symbolic link, `unsupported` for a database of another schema.
+ */
+export async function openLocalStore(options: LocalStoreOptions): Promise<LocalStore> {
+  const { uri, storeDir, realDir, workers, readOnly = false } = options;
+  const connection = connect(options);
+  connection.forReading();
+  const outputsOf = makeDerivationReader(storeDir, realDir);
+
+  /** Asks the database; a store that isn't there gives what an empty one would. */
+  const ask = async <T>(
+    empty: T,
+    question: (queries: StoreQueries) => T,
+    { signal }: CallOptions = {},
+  ): Promise<T> => {
+    signal?.throwIfAborted();
+    const readable = connection.forReading();
+    if (readable === undefined) return empty;
+    return readable.db.read(() => question(readable.queries), signal);
+  };
+  const askEach = <T>(
+    paths: Iterable<StorePath>,
+    question: (queries: StoreQueries, path: StorePath) => T | undefined,
+    callOptions?: CallOptions,
+  ): Promise<Map<StorePath, T>> => {
+    const asked = [...paths];
+    const all = (queries: StoreQueries): Map<StorePath, T> => {
+      const answers = new Map<StorePath, T>();
+      for (const path of asked) {
+        const answer = question(queries, path);
+        if (answer !== undefined) answers.set(path, answer);
+      }
+      return answers;
+    };
+    return ask(new Map(), all, callOptions);
+  };
+  const notValid = (path: StorePath): FerryError => {
+    const printed = printStorePath(storeDir, path);
+    return new FerryError('not-found', `path "${printed}" is not valid in "${uri}"`, {
+      path: printed,
+      store: uri,
+    });
+  };
+  const addContext = async (signal: AbortSignal | undefined): Promise<AddContext> => ({
+    storeDir,
+    realDir,
+    workers,
+    syncStorePaths: options.syncStorePaths ?? false,
+    store: await connection.forWriting(signal),
+    trust: options,
+    outputsOf,
+  });
+  const toRealPath = (path: StorePath): string => join(realDir, path);
+
+  const store: LocalStore = {
+    uri,
+    storeDir,
+    features: new Set(readOnly ? READ_FEATURES : WRITE_FEATURES),
+    toRealPath,
+
+    async queryValidPaths(paths, { substitute, hold, signal } = {}) {
+      if (substitute === true) {
+        throw new FerryError('unsupported', `"${uri}" can't fetch paths by itself`);
+      }
+      signal?.throwIfAborted();
+      const asked = [...paths];
+      // Held first: what is found valid then stays so. Of a store that isn't there nothing can be collected.
+      if (hold === true && connection.forReading() !== undefined) {
+        const { tempRoots } = await connection.forWriting(signal);
+        await tempRoots.add(asked, signal);
+      }
+      return ask(new Set(), (queries) => new Set(asked.filter((path) => queries.isValid(path))), {
+        signal,
+      });
+    },
+
+    queryPathInfos: (paths, callOptions) =>
+      askEach(paths, (queries, path) => queries.infoOf(path), callOptions),
+
+    async queryClosure(roots, { includeOutputs = false, signal } = {}) {
+      signal?.throwIfAborted();
+      const asked = [...roots];
+      const [first] = asked;
+      if (first === undefined) return new Map();
+      const closure = (queries: StoreQueries): Map<StorePath, PathInfo> => {
+        const invalid = asked.find((root) => !queries.isValid(root));
+        if (invalid !== undefined) throw notValid(invalid);
+        return queries.closureOf(asked, includeOutputs);
+      };
+      if (connection.forReading() === undefined) throw notValid(first);
+      return ask(new Map(), closure, { signal });
+    },
+
+    queryOutputs: (drvs, callOptions) =>
+      askEach(
+        drvs,
+        (queries, drv) => {
+          const outputs = queries.outputsOf(drv);
+          return outputs.length > 0 ? outputs : undefined;
+        },
+        callOptions,
+      ),
+
+    async *readNars(paths, { signal } = {}) {
+      const asked = [...paths];
+      const valid = await store.queryValidPaths(asked, { signal });
+      const invalid = asked.find((path) => !valid.has(path));
+      if (invalid !== undefined) throw notValid(invalid);
+      for (const path of asked) {
+        signal?.throwIfAborted();
+        yield packedWhenRead(workers, path, toRealPath(path), signal);
+      }
+    },
+
+    async addPaths(paths, addOptions = {}) {
+      addOptions.signal?.throwIfAborted();
+      await addPaths(await addContext(addOptions.signal), paths, addOptions);
+    },
+
+    async addSignatures(signatures, { signal } = {}) {
+      for (const text of [...signatures.values()].flat()) {
+        if (!isSignature(text)) throw new FerryError('corrupt', `"${text}" is not a signature`);
+      }
+      signal?.throwIfAborted();
+      const { db, registrar } = await connection.forWriting(signal);
+      await db.transaction(() => {
+        for (const [path, added] of signatures) registrar.addSignatures(path, added);
+      }, signal);
+    },
+
+    refuses(infos) {
+      const refusals: Refusal[] = [];
+      for (const info of infos) {
+        const refusal = refusalOf(storeDir, info, options);
+        if (refusal !== undefined) refusals.push(refusal);
+      }
+      return refusals;
+    },
+
+    freeSpace: () => freeSpaceAt(realDir),
+
+    queryAllValidPaths: (callOptions) => ask([], (queries) => queries.allPaths(), callOptions),
+
+    async queryPathFromHashPart(hashPart, callOptions) {
+      if (hashPart.length !== hashPartLength || !isNix32(hashPart)) {
+        throw new FerryError('usage', `"${hashPart}" is not the hash part of a store path`);
+      }
+      return ask(undefined, (queries) => queries.pathOfHashPart(hashPart), callOptions);
+    },
+
+    queryReferrers: (paths, callOptions) =>
+      askEach(paths, (queries, path) => queries.referrersOf(path), callOptions),
+
+    queryDerivers: (paths, callOptions) =>
+      askEach(paths, (queries, path) => queries.deriversOf(path), callOptions),
+
+    async addContent(tree, content, { signal } = {}) {
+      signal?.throwIfAborted();
+      return addContent(store, workers, tree, content, signal);
+    },
+
+    verifyPaths: (paths, verifyOptions) => verifyPaths(store, workers, paths, verifyOptions),
+
+    async addRoot(link, path, { signal } = {}) {
+      signal?.throwIfAborted();
+      const { tempRoots } = await connection.forWriting(signal);
+      await tempRoots.add([path], signal);
+      if ((await store.queryValidPaths([path], { signal })).size === 0) throw notValid(path);
+      addRoot(options, link, path);
+    },
+
+    async [Symbol.asyncDispose]() {
+      connection[Symbol.dispose]();
+    },
+  };
+  return store;
+}
+
+function packedWhenRead(
+  workers: TreeWorkers,
+  path: StorePath,
+  tree: string,
+  signal: AbortSignal | undefined,
+): NarStream {
+  return {
+    path,
+    tree,
+    [Symbol.asyncIterator]: () => workers.pack(tree, { signal })[Symbol.asyncIterator](),
+  };
+}
+
+/** Of the file system that the store is on or, while there is none, will be on. */
+async function freeSpaceAt(realDir: string): Promise<FreeSpace> {
+  for (let dir = realDir; ; dir = join(dir, '..')) {
+    try {
+      const { bavail, bsize, ffree, files } = await statfs(dir);
+      return { bytes: bavail * bsize, ...(files > 0 ? { files: ffree } : {}) };
+    } catch (error) {
+      if (dir === '/') throw translateOsError(error, 'see how much is free in', realDir);
+    }
+  }
+}

@@ -1,0 +1,84 @@
+/** Looks whether what the database says of paths still holds on the disk. */
+import { lstatSync } from 'node:fs';
+import type { Hash } from '../../format/hash.ts';
+import { hashesEqual } from '../../format/hash.ts';
+import type { StorePath } from '../../format/store-path.ts';
+import type { PathInfo } from '../../format/path-info.ts';
+import type { TreeWorkers } from '../../system/tree-jobs.ts';
+import type { CallOptions } from '../store.ts';
+import type { LocalStore } from './local-store.ts';
+
+export type VerifyResult = { readonly path: StorePath } & (
+  | { readonly state: 'whole' | 'not-valid' | 'disappeared' }
+  | { readonly state: 'modified'; readonly expected: Hash; readonly got: Hash }
+  /** It couldn't be read. */
+  | { readonly state: 'failed'; readonly error: unknown }
+);
+
+export interface VerifyOptions extends CallOptions {
+  /** Hash everything; else only look whether it is there. */
+  readonly checkContents?: boolean | undefined;
+  /** Called once for each path, as it is known, in no particular order. */
+  readonly onResult: (result: VerifyResult) => void;
+  readonly onBytes?: ((path: StorePath, bytes: number) => void) | undefined;
+}
+
+/** Paths whose infos are asked for at a time: memory is bounded however many there are. */
+const CHUNK = 1000;
+
+export async function verifyPaths(
+  store: LocalStore,
+  workers: TreeWorkers,
+  paths: Iterable<StorePath>,
+  options: VerifyOptions,
+): Promise<void> {
+  const { onResult, signal } = options;
+  for (const chunk of chunksOf(paths, CHUNK)) {
+    const infos = await store.queryPathInfos(chunk, { signal });
+    const waiting = chunk.values();
+    const work = async (): Promise<void> => {
+      for (const path of waiting) {
+        signal?.throwIfAborted();
+        const info = infos.get(path);
+        if (info === undefined) onResult({ path, state: 'not-valid' });
+        else onResult(await verifyPath(store.toRealPath(path), info, workers, options));
+      }
+    };
+    await Promise.all(Array.from({ length: workers.width * 2 }, work));
+  }
+}
+
+async function verifyPath(
+  tree: string,
+  { path, narHash }: PathInfo,
+  workers: TreeWorkers,
+  { checkContents, signal, onBytes }: VerifyOptions,
+): Promise<VerifyResult> {
+  try {
+    if (lstatSync(tree, { throwIfNoEntry: false }) === undefined) {
+      return { path, state: 'disappeared' };
+    }
+    if (checkContents !== true) return { path, state: 'whole' };
+    const { narHash: got } = await workers.hash({
+      tree,
+      signal,
+      onBytes: onBytes && ((bytes) => onBytes(path, bytes)),
+    });
+    if (hashesEqual(got, narHash)) return { path, state: 'whole' };
+    return { path, state: 'modified', expected: narHash, got };
+  } catch (error) {
+    signal?.throwIfAborted();
+    return { path, state: 'failed', error };
+  }
+}
+
+function* chunksOf<T>(items: Iterable<T>, size: number): Generator<T[]> {
+  let chunk: T[] = [];
+  for (const item of items) {
+    chunk.push(item);
+    if (chunk.length < size) continue;
+    yield chunk;
+    chunk = [];
+  }
+  if (chunk.length > 0) yield chunk;
+}
