@@ -1,0 +1,110 @@
+/** A local store from its URI, the settings and the environment: which directories, which trust, whether it can be had. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Environment } from '../config/environment.ts';
+import type { Settings } from '../config/settings.ts';
+import { booleanParameter, type Parameters } from '../config/store-uri.ts';
+import {
+  parsePublicKey,
+  parseSecretKey,
+  TrustedKeys,
+  type PublicKey,
+} from '../format/signature.ts';
+import { defaultStoreDir, parseStoreDir } from '../format/store-path.ts';
+import { groupIdOf } from '../system/groups.ts';
+import type { TreeWorkers } from '../system/tree-jobs.ts';
+import { openLocalStore, type LocalStore } from './local/local-store.ts';
+import { locateStore, type DefaultLocations } from './local/locations.ts';
+
+/** The parameters that a local store's URI may have. */
+export const localParameters: readonly string[] = [
+  'root',
+  'store',
+  'real',
+  'state',
+  'log',
+  'require-sigs',
+  'read-only',
+];
+
+export interface LocalContext {
+  readonly env: Environment;
+  readonly settings: Settings;
+  readonly workers: TreeWorkers;
+}
+
+/**
+ * @param root the directory of `local:///DIR`, or of a URI that is just a directory.
+ * @throws FerryError `usage` for parameters that make no sense, and what opening throws.
+ */
+export async function openLocal(
+  root: string | undefined,
+  parameters: Parameters,
+  { env, settings, workers }: LocalContext,
+): Promise<LocalStore> {
+  const locations = locateStore(
+    {
+      root: root ?? parameters.get('root'),
+      store: parameters.get('store'),
+      real: parameters.get('real'),
+      state: parameters.get('state'),
+      log: parameters.get('log'),
+    },
+    defaultLocations(env),
+  );
+  return openLocalStore({
+    ...locations,
+    workers,
+    readOnly: booleanParameter(parameters, 'read-only'),
+    requireSigs: booleanParameter(parameters, 'require-sigs') ?? settings.requireSigs,
+    trustedKeys: trustedKeysOf(settings),
+    syncStorePaths: settings.fsyncStorePaths,
+    syncMetadata: settings.fsyncMetadata,
+    useWal: settings.useSqliteWal,
+    gcReservedSpace: settings.gcReservedSpace,
+    allowSymlinkedStore: settings.ignoreSymlinkedStore,
+    buildGroup: buildGroupOf(env, settings),
+  });
+}
+
+/**
+ * Where `auto` leads on this machine: its own store, or one below the home directory for who may not have that and
+ * where there is none (as Nix does on Linux).
+ */
+export function autoRoot(env: Environment, parameters: Parameters): string | undefined {
+  const { NIX_STORE_DIR: storeDir, NIX_STATE_DIR: state } = env.variables;
+  const isMoved = storeDir !== undefined || state !== undefined || parameters.size > 0;
+  if (env.isRoot || isMoved || process.platform !== 'linux') return undefined;
+  return existsSync(defaultLocations(env).stateDir)
+    ? undefined
+    : join(env.variables['NIX_DATA_HOME'] ?? join(env.dataHome, 'nix'), 'root');
+}
+
+/** The machine's own directories: those that Nix was built with, or moved by variables. */
+export function defaultLocations({ variables }: Environment): DefaultLocations {
+  const storeDir = variables['NIX_STORE_DIR'] ?? variables['NIX_STORE'];
+  return {
+    storeDir: storeDir === undefined ? defaultStoreDir : parseStoreDir(storeDir),
+    stateDir: variables['NIX_STATE_DIR'] ?? '/nix/var/nix',
+    logDir: variables['NIX_LOG_DIR'] ?? '/nix/var/log/nix',
+  };
+}
+
+/** Keys named in the settings, and those that go with this machine's own secret keys. */
+function trustedKeysOf({ trustedPublicKeys, secretKeyFiles }: Settings): TrustedKeys {
+  const keys: PublicKey[] = trustedPublicKeys.map(parsePublicKey);
+  for (const file of secretKeyFiles) {
+    try {
+      keys.push(parseSecretKey(readFileSync(file, 'utf8')).publicKey);
+    } catch {
+      // Most users may not read the machine's secret keys; nothing is trusted on their account then, as in Nix.
+    }
+  }
+  return new TrustedKeys(keys);
+}
+
+function buildGroupOf(env: Environment, settings: Settings): number | undefined {
+  return env.isRoot && settings.buildUsersGroup !== ''
+    ? groupIdOf(settings.buildUsersGroup)
+    : undefined;
+}

@@ -1,0 +1,125 @@
+/** From a URI to an open store: the one place that knows which kinds there are. */
+import { readEnvironment, type Environment } from '../config/environment.ts';
+import { loadSettings, type Settings } from '../config/settings.ts';
+import { parseStoreUri, type Parameters, type StoreUri } from '../config/store-uri.ts';
+import { FerryError } from '../error.ts';
+import { openTreeWorkers } from '../system/threads/tree-workers.ts';
+import type { TreeWorkers } from '../system/tree-jobs.ts';
+import { autoRoot, localParameters, openLocal, type LocalContext } from './open-local.ts';
+import type { Store } from './store.ts';
+
+/** What a store needs from outside; all of it has quiet defaults. */
+export interface OpenStoreOptions {
+  /** Default: this process's. */
+  readonly env?: Environment | undefined;
+  /** Default: nix.conf and what else counts, by `env`. */
+  readonly settings?: Settings | undefined;
+  /** Threads for file trees, to be shared by several stores. Without them the store starts its own, and ends them. */
+  readonly workers?: TreeWorkers | undefined;
+  /** What the far end says on the side (ssh, the remote program), line by line. */
+  readonly onDiagnostic?: ((line: string) => void) | undefined;
+}
+
+/**
+ * Opens a store for reading and writing; nothing is written before something is added. Without a URI it is this
+ * machine's own, as the setting `store` and `NIX_REMOTE` say.
+ *
+ * ```ts
+ * import { openStore } from 'nix-ferry';
+ *
+ * await using store = await openStore('/tmp/no-such-store');
+ * console.log(store.storeDir); // /nix/store
+ * console.log([...(await store.queryValidPaths([]))].length); // 0
+ * ```
+ *
+ * @throws FerryError `usage` for what is no store URI, `unsupported` for kinds that can't be opened.
+ */
+export async function openStore(uri?: string, options: OpenStoreOptions = {}): Promise<Store> {
+  const env = options.env ?? readEnvironment();
+  const settings = options.settings ?? loadSettings(env);
+  const ownWorkers = options.workers === undefined ? openTreeWorkers() : undefined;
+  const workers = options.workers ?? ownWorkers;
+  if (workers === undefined) throw new FerryError('internal', 'no workers');
+  try {
+    const context = { env, settings, workers, onDiagnostic: options.onDiagnostic };
+    const store = await openKind(uri ?? env.variables['NIX_REMOTE'] ?? settings.store, context);
+    return ownWorkers === undefined ? store : disposingAlso(store, ownWorkers);
+  } catch (error) {
+    await ownWorkers?.[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+interface Context extends LocalContext {
+  readonly onDiagnostic: ((line: string) => void) | undefined;
+}
+
+async function openKind(text: string, context: Context): Promise<Store> {
+  const uri = parseStoreUri(text);
+  const warn = (known: readonly string[]): void => {
+    warnOfUnknown(text, uri.parameters, known, context);
+  };
+  switch (uri.kind) {
+    case 'auto':
+      warn(localParameters);
+      return openLocal(autoRoot(context.env, uri.parameters), uri.parameters, context);
+    case 'local':
+      warn(localParameters);
+      return openLocal(uri.root, uri.parameters, context);
+    case 'ssh': {
+      const { openSshStore, sshParameters } = await import('./serve/open-ssh-store.ts');
+      warn(sshParameters);
+      return openSshStore(uri, context);
+    }
+    case 'daemon':
+    case 'ssh-ng':
+    case 'file':
+    case 'http':
+    case 'https':
+    case 's3':
+      throw unsupportedKind(text, uri);
+  }
+}
+
+function unsupportedKind(text: string, uri: StoreUri): FerryError {
+  const instead =
+    uri.kind === 'ssh-ng'
+      ? `ssh://${text.slice('ssh-ng://'.length)} reaches the same machine`
+      : undefined;
+  return new FerryError(
+    'unsupported',
+    `cannot open "${text}": there are no ${uri.kind} stores in this release`,
+    {
+      hint: instead ?? 'the kinds it has are ssh://, local and a directory',
+    },
+  );
+}
+
+/** Nix warns of them too, and goes on. */
+function warnOfUnknown(
+  text: string,
+  parameters: Parameters,
+  known: readonly string[],
+  { onDiagnostic }: Context,
+): void {
+  for (const name of parameters.keys()) {
+    if (!known.includes(name))
+      onDiagnostic?.(`warning: store "${text}" has an unknown parameter "${name}"`);
+  }
+}
+
+function disposingAlso(store: Store, workers: TreeWorkers): Store {
+  return Object.assign(store, {
+    [Symbol.asyncDispose]: disposeBoth(store[Symbol.asyncDispose].bind(store), workers),
+  });
+}
+
+function disposeBoth(dispose: () => PromiseLike<void>, workers: TreeWorkers): () => Promise<void> {
+  return async () => {
+    try {
+      await dispose();
+    } finally {
+      await workers[Symbol.asyncDispose]();
+    }
+  };
+}
