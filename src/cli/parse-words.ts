@@ -95,7 +95,8 @@ function unknownOption(title: string, specs: OptionSpecs, flag: string): FerryEr
   const flags = Object.keys(specs)
     .filter((key) => specs[key]?.hidden !== true)
     .map(flagOf);
-  const guess = nearest(flag.replace(/^-+/, '--'), flags);
+  // A single letter is near to everything.
+  const guess = /^-.$/.test(flag) ? undefined : nearest(flag.replace(/^-+/, '--'), flags);
   return usage(title, `unknown option "${flag}"`, guess);
 }
 

@@ -1,6 +1,7 @@
 /** Store paths as words of the command line, for a store that is open. */
-import { printStorePath, type StorePath } from '../format/store-path.ts';
+import type { StorePath } from '../format/store-path.ts';
 import type { Store } from '../store/store.ts';
+import { asLocalStore } from './as-local-store.ts';
 import type { CommandContext } from './context.ts';
 import { resolvePath, type ResolvedPath } from './resolve-path.ts';
 
@@ -16,9 +17,7 @@ export function resolveIn(context: CommandContext, store: Store, word: string): 
 
 /** Where the files of a store on this machine lie. */
 function realStoreDirOf(store: Store): string | undefined {
-  if (!('toRealPath' in store) || typeof store.toRealPath !== 'function') return undefined;
-  const probe = 'probe' as StorePath;
-  const real: unknown = store.toRealPath(probe);
-  if (typeof real !== 'string' || real === printStorePath(store.storeDir, probe)) return undefined;
-  return real.slice(0, -`/${probe}`.length);
+  // Any base name will do: what is asked for is what stands before it.
+  const real = asLocalStore(store)?.toRealPath('x' as StorePath);
+  return real?.slice(0, -'/x'.length);
 }

@@ -90,7 +90,7 @@ async function showGroup(
   const asked = title.split(' ').slice(1);
   if (rest.length === 0) return await showHelp(asked, surroundings, surroundings.stderr, 2);
   if (asksForHelp(rest)) return await showHelp(asked, surroundings);
-  throw usage(title, `no command of "${title}" was given before "${rest[0]}"`, group.name);
+  throw usage(title, `"${rest[0]}" is not a command of "${title}"`);
 }
 
 async function showHelp(
@@ -114,8 +114,11 @@ async function showHelp(
 }
 
 async function unknownCommand(title: string, word: string): Promise<Error> {
-  if (word.startsWith('-')) return usage(title, `unknown option "${word}" before the command`);
   const { nearest } = await import('./nearest.ts');
+  if (word.startsWith('-')) {
+    const guess = nearest(word, ['--help', '--version']);
+    return usage(title, `option "${word}" before the command: options come after it`, guess);
+  }
   const guess = nearest(
     word,
     siblingsAfter(title).map(({ name }) => name),

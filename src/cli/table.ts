@@ -79,7 +79,7 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
   },
   {
     name: 'hash',
-    summary: 'Compute hashes as Nix does, and convert between their spellings',
+    summary: 'Compute hashes as Nix does, convert their spellings',
     commands: [
       {
         name: 'path',

@@ -1,65 +1,64 @@
 /** Compares the contents of paths with what their store knows of them. */
 import { FerryError, messageOf } from '../error.ts';
-import { formatHash, hashesEqual, StreamingHash } from '../format/hash.ts';
-import type { NarDigest } from '../format/nar/hash-nar.ts';
+import { formatHash, hashesEqual, StreamingHash, type Hash } from '../format/hash.ts';
 import type { PathInfo } from '../format/path-info.ts';
 import type { StorePath } from '../format/store-path.ts';
+import type { VerifyResult } from '../store/local/verify.ts';
 import type { NarStream, Store } from '../store/store.ts';
-import type { TreeWorkers } from '../system/tree-jobs.ts';
+import { asLocalStore } from './as-local-store.ts';
 
-export interface VerifyOptions {
+export interface VerifyContentsOptions {
   readonly signal: AbortSignal;
-  /** Called for each path with what is wrong with it, or undefined. */
-  readonly onChecked: (info: PathInfo, problem: string | undefined) => void;
+  /** Of a store on this machine: look only whether they are there. */
+  readonly checkContents: boolean;
+  readonly onProblem: (path: StorePath, problem: string) => void;
 }
 
-/** Trees of this machine are hashed by the workers, as many at a time as there are; other NARs as they come. */
+/** A store on this machine hashes by itself, with all its threads; from others the NARs are read. */
 export async function verifyContents(
   store: Store,
-  workers: TreeWorkers,
   infos: ReadonlyMap<StorePath, PathInfo>,
-  { signal, onChecked }: VerifyOptions,
+  { signal, checkContents, onProblem }: VerifyContentsOptions,
 ): Promise<void> {
-  const running = new Set<Promise<void>>();
+  const local = asLocalStore(store);
+  if (local !== undefined) {
+    const onResult = (result: VerifyResult): void => {
+      const problem = problemOf(result);
+      if (problem !== undefined) onProblem(result.path, problem);
+    };
+    await local.verifyPaths(infos.keys(), { signal, checkContents, onResult });
+    return;
+  }
+  if (!checkContents) return;
   for await (const nar of store.readNars(infos.keys(), { signal })) {
     const info = infos.get(nar.path);
     if (info === undefined) throw new FerryError('internal', `"${nar.path}" was not asked for`);
-    if (nar.tree === undefined) {
-      onChecked(info, differenceOf(info, await digestOf(nar)));
-      continue;
-    }
-    const job = checkTree(workers, nar.tree, info, signal)
-      .then((problem) => onChecked(info, problem))
-      .finally(() => running.delete(job));
-    running.add(job);
-    if (running.size >= workers.width) await Promise.race(running);
-  }
-  await Promise.all(running);
-}
-
-async function checkTree(
-  workers: TreeWorkers,
-  tree: string,
-  info: PathInfo,
-  signal: AbortSignal,
-): Promise<string | undefined> {
-  try {
-    return differenceOf(info, await workers.hash({ tree, signal }));
-  } catch (error) {
-    signal.throwIfAborted();
-    // One path that can't be read says nothing about the others.
-    return messageOf(error);
+    const got = await hashOf(nar);
+    if (!hashesEqual(info.narHash, got)) onProblem(info.path, difference(info.narHash, got));
   }
 }
 
-async function digestOf(nar: NarStream): Promise<NarDigest> {
+async function hashOf(nar: NarStream): Promise<Hash> {
   const state = new StreamingHash('sha256');
   for await (const chunk of nar) state.update(chunk);
-  return { narHash: state.finish(), narSize: state.size };
+  return state.finish();
 }
 
-function differenceOf(info: PathInfo, found: NarDigest): string | undefined {
-  if (hashesEqual(info.narHash, found.narHash)) return undefined;
-  const expected = formatHash(info.narHash, 'sri');
-  return `its contents have the hash ${formatHash(found.narHash, 'sri')} instead of ${expected}`;
+function problemOf(result: VerifyResult): string | undefined {
+  switch (result.state) {
+    case 'whole':
+      return undefined;
+    case 'not-valid':
+      return 'it is not valid any more';
+    case 'disappeared':
+      return 'its files are gone';
+    case 'modified':
+      return difference(result.expected, result.got);
+    case 'failed':
+      return messageOf(result.error);
+  }
+}
+
+function difference(expected: Hash, got: Hash): string {
+  return `its contents have the hash ${formatHash(got, 'sri')} instead of ${formatHash(expected, 'sri')}`;
 }

@@ -4,7 +4,7 @@ import { FerryError } from '../../error.ts';
 import type { PathInfo } from '../../format/path-info.ts';
 import { printStorePath, type StorePath } from '../../format/store-path.ts';
 import type { Store } from '../../store/store.ts';
-import { LocalStore } from '../../store/local/local-store.ts';
+import { asLocalStore } from '../as-local-store.ts';
 import { defineCommand, type Command } from '../command.ts';
 import { say, type CommandContext } from '../context.ts';
 import { exitStatusOf, printable } from '../errors.ts';
@@ -50,18 +50,18 @@ export const storeVerify: Command = defineCommand({
     });
     const report = new Report(context, store);
     await checkReferences(store, infos, signal, report);
-    if (!options.noContents) {
-      const onChecked = (info: PathInfo, problem: string | undefined): void => {
-        if (problem !== undefined) report.problem(info.path, problem);
-      };
-      await verifyContents(store, session.workers, infos, { signal, onChecked });
-    }
+    await verifyContents(store, infos, {
+      signal,
+      checkContents: !options.noContents,
+      onProblem: (path, problem) => report.problem(path, problem),
+    });
     return await report.finish(infos);
   },
 });
 
 async function allPathsOf(store: Store, signal: AbortSignal): Promise<Iterable<StorePath>> {
-  if (store instanceof LocalStore) return await store.queryAllValidPaths({ signal });
+  const local = asLocalStore(store);
+  if (local !== undefined) return await local.queryAllValidPaths({ signal });
   throw new FerryError('unsupported', `cannot list the paths of "${store.uri}"`, {
     hint: 'only a store on this machine can tell all of its paths: name those that matter, with -r',
   });
