@@ -5,7 +5,7 @@ import { commonOptions } from './common-options.ts';
 import { BrokenPipe, type CommandContext, type Output } from './context.ts';
 import { describeError, exitStatusOf } from './errors.ts';
 import { parseWords, usage } from './parse-words.ts';
-import { findCommand, siblingsAfter, type CommandEntry, type CommandGroup } from './table.ts';
+import { findCommand, siblingsAfter, type CommandEntry } from './table.ts';
 import { version } from './version.ts';
 
 /** What the process gives. */
@@ -57,7 +57,7 @@ async function dispatch(words: readonly string[], surroundings: Surroundings): P
   }
   const { title, entry, rest } = findCommand(words);
   if (entry === undefined) throw await unknownCommand(title, rest[0] ?? '');
-  if ('commands' in entry) return await showGroup(title, entry, rest, surroundings);
+  if ('commands' in entry) return await showGroup(title, rest, surroundings);
   return await runCommand(title, entry, rest, surroundings);
 }
 
@@ -83,7 +83,6 @@ async function runCommand(
 
 async function showGroup(
   title: string,
-  group: CommandGroup,
   rest: readonly string[],
   surroundings: Surroundings,
 ): Promise<number> {

@@ -83,15 +83,13 @@ function totalLine(state: CopyState, width: number, now: number): string {
   const bytes = `${formatBytes(done)} of ${formatBytes(state.totalBytes)}`;
   const rate = state.meter.rate(now);
   const left = remainingMs(state, now);
-  // From what is told first to what may be left out on a narrow terminal.
-  const parts = [bytes, paths];
-  if (rate !== undefined) parts.push(rate < 1 ? 'stalled' : formatRate(rate));
-  if (left !== undefined)
-    parts.push(`${formatDuration(Math.max(left, 1000)).replace(/\.\d/, '')} left`);
-  const lengthWith = (count: number): number => parts.slice(0, count).join(', ').length;
-  let count = parts.length;
-  while (count > 1 && lengthWith(count) > width) count--;
-  const text = parts.slice(0, count).join(', ');
+  const speed = rate === undefined ? '' : rate < 1 ? 'stalled' : formatRate(rate);
+  const time =
+    left === undefined ? '' : `${formatDuration(Math.max(left, 1000)).replace(/\.\d/, '')} left`;
+  // On a narrow terminal the count of paths is missed least, the time left most.
+  const choices = [[bytes, paths, speed, time], [bytes, speed, time], [bytes, time], [bytes]];
+  const texts = choices.map((parts) => parts.filter((part) => part !== '').join(', '));
+  const text = texts.find(({ length }) => length <= width) ?? bytes;
   const room = Math.min(width - text.length - 3, BAR_MAX);
   return room < BAR_MIN ? clip(text, width) : `${bar(done, state.totalBytes, room)} ${text}`;
 }
