@@ -66,6 +66,20 @@ export class ByteReader {
     return bytes;
   }
 
+  /** What comes next, as much as is there at once; empty at the end of the stream. It is taken by `skip`. */
+  async peek(): Promise<Uint8Array> {
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.buffered === 0) await this.#refill();
+    return this.#chunk.subarray(this.#at);
+  }
+
+  /** Takes bytes that were peeked at. */
+  skip(size: number): void {
+    if (size > this.buffered) throw new RangeError(`${size} bytes are not there`);
+    this.#at += size;
+    this.offset += size;
+  }
+
   /** The next `size` bytes as chunks, as they come. Must be used up before anything else is read. */
   async *stream(size: number): AsyncGenerator<Uint8Array, void, undefined> {
     for (let left = size; left > 0; ) {
