@@ -12,7 +12,7 @@ import { buildDebianClosure } from './debian-closure.ts';
 import { benchDirectory } from './directory.ts';
 import { buildBigFile, buildTinyPaths } from './made-sets.ts';
 
-export const setNames = ['debian', 'tiny-1000', 'tiny-10000', 'big-file'] as const;
+const setNames = ['debian', 'tiny-1000', 'tiny-10000', 'big-file'] as const;
 export type SetName = (typeof setNames)[number];
 
 export interface CorpusSet {

@@ -48,5 +48,5 @@ async function runRow(row: Row, compared: readonly ToolName[]): Promise<Results>
   const set = await ensureSet(row.set, (line) => console.error(line));
   await using stage = await setStage(row, set);
   const contenders = new Map(compared.map((tool) => [tool, stage.contender(tool)]));
-  return await measureInTurn(contenders, rounds);
+  return await measureInTurn(contenders, Math.min(rounds, row.roundsMax ?? rounds));
 }

@@ -2,7 +2,7 @@
 import type { SetName } from './corpus.ts';
 
 /** `ssh`: a plain Nix behind a real sshd on loopback. */
-export type End = 'local' | 'ssh';
+type End = 'local' | 'ssh';
 
 /** The bar is for reading: falling short of it fails nothing. */
 export type Bar =
@@ -23,5 +23,7 @@ export interface Row {
   readonly delayMs?: number;
   /** The destination has everything already. */
   readonly isFilled?: boolean;
+  /** Where more rounds would take minutes and tell nothing new. */
+  readonly roundsMax?: number;
   readonly bar: Bar;
 }
