@@ -1,12 +1,50 @@
 /**
- * The entry point. It does one thing before all else is loaded: compiled code is kept beside the bundle, which saves a
- * fifth of the start. Beside the bundle, not in a temporary or home directory: it is code, and whoever can write there
- * can write the bundle too.
+ * The door to the process: its words, streams, signals and exit status. What knows `process` in the command line is
+ * here and in `process-output.ts`. Node's compile cache would save 4 ms of a start; it isn't used, since it writes files
+ * that are run later, and there is no place for them that root may both write to and trust.
  */
-import { enableCompileCache } from 'node:module';
+import { basename } from 'node:path';
+import { readEnvironment } from '../config/environment.ts';
+import { Interrupted } from './context.ts';
+import { openOutput } from './process-output.ts';
+import { runFerry } from './run-ferry.ts';
+import { dropInNames } from './table.ts';
 
-if (import.meta.filename.endsWith('.js')) {
-  enableCompileCache({ directory: `${import.meta.dirname}/compile-cache`, portable: true });
+/** After the first signal this much time is left to clean up, in milliseconds. */
+const CLEAN_UP_MS = 1000;
+const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
+const SHOW_CURSOR = '\u001b[?25h';
+
+await run();
+
+async function run(): Promise<never> {
+  const stop = new AbortController();
+  for (const [name, number] of Object.entries(SIGNALS)) {
+    process.on(name, () => {
+      if (stop.signal.aborted) leave(128 + number);
+      stop.abort(new Interrupted(name, number));
+      setTimeout(() => leave(128 + number), CLEAN_UP_MS).unref();
+    });
+  }
+  const stdout = openOutput(process.stdout, process.env);
+  const stderr = openOutput(process.stderr, process.env);
+  // A file that was executed by itself is called by the name of its link; bin/ferry passes that name as a word.
+  const startedAs = basename(process.argv0);
+  const words = process.argv.slice(2);
+  const status = await runFerry(dropInNames.includes(startedAs) ? [startedAs, ...words] : words, {
+    stdin: process.stdin,
+    stdout,
+    stderr,
+    env: readEnvironment(process.env),
+    cwd: process.cwd(),
+    signal: stop.signal,
+  });
+  await Promise.all([stdout.flush(), stderr.flush()]);
+  // Whatever still holds the event loop is of no use any more.
+  process.exit(status);
 }
-const { runProcess } = await import('./process.ts');
-await runProcess();
+
+function leave(code: number): never {
+  if (process.stderr.isTTY) process.stderr.write(SHOW_CURSOR);
+  process.exit(code);
+}

@@ -1,5 +1,5 @@
 /** A stream of the process as commands see it: writes wait for room, and a reader that went away is an error of its own. */
-import type { WriteStream } from 'node:tty';
+import { isatty } from 'node:tty';
 import { BrokenPipe, type Output } from './context.ts';
 
 export interface ProcessOutput extends Output {
@@ -10,20 +10,18 @@ export interface ProcessOutput extends Output {
 const WIDTH_WITHOUT_TERMINAL = 80;
 
 export function openOutput(
-  stream: NodeJS.WriteStream,
+  stream: NodeJS.WriteStream & { readonly fd: number },
   variables: Readonly<Record<string, string | undefined>>,
 ): ProcessOutput {
   let failure: Error | undefined;
   stream.on('error', (error: NodeJS.ErrnoException) => {
     failure = error.code === 'EPIPE' ? new BrokenPipe('nobody reads the output') : error;
   });
-  // Absent properties are what tells a stream that is no terminal.
-  const { isTTY, columns }: Partial<WriteStream> = stream;
-  const isTerminal = isTTY === true;
+  const isTerminal = isatty(stream.fd);
   return {
     isTerminal,
     hasColours: wantsColours(isTerminal, variables),
-    width: () => (isTerminal ? (stream.columns ?? columns) : WIDTH_WITHOUT_TERMINAL),
+    width: () => (isTerminal ? stream.columns : WIDTH_WITHOUT_TERMINAL),
     write: (data) => {
       if (failure !== undefined) return Promise.reject(failure);
       return new Promise((resolve, reject) => {

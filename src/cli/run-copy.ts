@@ -37,7 +37,7 @@ export interface CopyRequest {
 export async function runCopy(context: CommandContext, request: CopyRequest): Promise<number> {
   const { signal } = context;
   await using session = openSession(context);
-  const source = await session.open(withCompression(request.from, request.gzip));
+  const source = await session.openExisting(withCompression(request.from, request.gzip));
   // Before the other end is asked anything: a mistyped path should cost no login.
   const named = request.words.map((word) => resolveIn(context, source, word).path);
   const destination = await session.open(withCompression(request.to, request.gzip));

@@ -133,8 +133,12 @@ async function tell(error: unknown, { stderr }: Surroundings, verbosity: number)
   const mark = (text: string): string =>
     !stderr.hasColours ? text : style(text.startsWith('hint') ? 'hint' : 'error', text);
   const lines = describeError(error, { verbosity, mark });
-  // Nobody may be left to read it: then there is nothing more to do.
-  if (lines.length > 0) await stderr.write(`${lines.join('\n')}\n`).catch(() => {});
+  if (lines.length === 0) return;
+  try {
+    await stderr.write(`${lines.join('\n')}\n`);
+  } catch {
+    // Nobody is left to read it.
+  }
 }
 
 function style(what: 'bold' | 'hint' | 'error', text: string): string {

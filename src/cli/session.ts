@@ -1,10 +1,13 @@
 /** What commands that touch stores share: the settings, the worker threads, and stores opened with both. */
+import { existsSync } from 'node:fs';
 import { loadSettings, type Settings } from '../config/settings.ts';
+import { FerryError } from '../error.ts';
 import { openStore } from '../store/open-store.ts';
 import type { Store } from '../store/store.ts';
 import type { TreeWorkers } from '../system/tree-jobs.ts';
 import { openTreeWorkers } from '../system/threads/tree-workers.ts';
 import { say, type CommandContext } from './context.ts';
+import { realStoreDirOf } from './as-local-store.ts';
 import { printable } from './errors.ts';
 
 export interface Session extends AsyncDisposable {
@@ -12,6 +15,8 @@ export interface Session extends AsyncDisposable {
   readonly workers: TreeWorkers;
   /** The store of a URI, or this machine's own. It is closed with the session. */
   open(uri: string | undefined): Promise<Store>;
+  /** The same, to read from it: a store on this machine must be there. */
+  openExisting(uri: string | undefined): Promise<Store>;
   /** Where lines of the far ends go: ssh's complaints, a server's warnings. May be redirected at any time. */
   onLine: (line: string) => void;
 }
@@ -33,7 +38,22 @@ export function openSession(context: CommandContext): Session {
       });
       return resources.use(store);
     },
+    async openExisting(uri) {
+      const store = await session.open(uri);
+      requireThere(store);
+      return store;
+    },
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };
   return session;
+}
+
+/** A store that isn't there looks empty, which would make a mistyped directory look like missing paths. */
+function requireThere(store: Store): void {
+  const realDir = realStoreDirOf(store);
+  if (realDir === undefined || existsSync(realDir)) return;
+  throw new FerryError('not-found', `there is no store in "${realDir}"`, {
+    path: realDir,
+    store: store.uri,
+  });
 }

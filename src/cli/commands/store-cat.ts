@@ -24,7 +24,7 @@ export const storeCat: Command = defineCommand({
   ],
   async run(context, [word = ''], options) {
     await using session = openSession(context);
-    const store = await session.open(options.store);
+    const store = await session.openExisting(options.store);
     const { path, inside } = resolveIn(context, store, word);
     await readOneNar(store, path, context.signal, (nar) =>
       nar.tree === undefined

@@ -26,7 +26,7 @@ export const storeLs: Command = defineCommand({
   ],
   async run(context, [word = ''], options) {
     await using session = openSession(context);
-    const store = await session.open(options.store);
+    const store = await session.openExisting(options.store);
     const { path, inside } = resolveIn(context, store, word);
     const root = await readOneNar(store, path, context.signal, listNar);
     await context.stdout.write(printListing(root, inside, options));

@@ -39,7 +39,7 @@ export const storeVerify: Command = defineCommand({
     if (options.all && words.length > 0) throw usage(TITLE, '--all leaves nothing for a PATH');
     if (!options.all && words.length === 0) throw usage(TITLE, 'no PATH was given, and no --all');
     await using session = openSession(context);
-    const store = await session.open(options.store);
+    const store = await session.openExisting(options.store);
     const { signal } = context;
     const named = options.all
       ? await allPathsOf(store, signal)

@@ -8,13 +8,14 @@ import { nixUsage, parseNixWords, versionLine, withNixStatus } from './nix-words
 const PROGRAM = 'nix-store';
 
 /** The operations of the original, for a message that tells them from typing mistakes. */
-const OPERATIONS: ReadonlySet<string> = new Set([
-  ...['--realise', '--realize', '-r', '--add', '-A', '--add-fixed', '--print-fixed-path'],
-  ...['--delete', '--query', '-q', '--print-env', '--read-log', '-l', '--dump-db', '--load-db'],
-  ...['--register-validity', '--check-validity', '--gc', '--dump', '--restore', '--export'],
-  ...['--import', '--init', '--verify', '--verify-path', '--repair-path', '--optimise'],
-  ...['--optimize', '--generate-binary-cache-key'],
-]);
+const OPERATIONS: ReadonlySet<string> = new Set(
+  (
+    '--realise --realize -r --add -A --add-fixed --print-fixed-path --delete --query -q --print-env ' +
+    '--read-log -l --dump-db --load-db --register-validity --check-validity --gc --dump --restore ' +
+    '--export --import --init --verify --verify-path --repair-path --optimise --optimize ' +
+    '--generate-binary-cache-key'
+  ).split(' '),
+);
 
 /** What does the same in ferry. */
 const INSTEAD: Readonly<Record<string, string>> = {

@@ -123,7 +123,12 @@ function setPair(common: NixCommon, [name = '', value = '']: readonly string[]):
 /** `-vs` is `-v -s`, as Nix takes it. */
 function splitLetters(input: readonly string[]): string[] {
   return input.flatMap((word) =>
-    /^-[A-Za-z]{2,}$/.test(word) ? [...word.slice(1)].map((letter) => `-${letter}`) : [word],
+    /^-[A-Za-z]{2,}$/.test(word)
+      ? word
+          .slice(1)
+          .split('')
+          .map((letter) => `-${letter}`)
+      : [word],
   );
 }
 

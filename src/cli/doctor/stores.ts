@@ -2,9 +2,8 @@
 import { accessSync, constants, existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Settings } from '../../config/settings.ts';
-import type { StorePath } from '../../format/store-path.ts';
 import type { Store } from '../../store/store.ts';
-import { asLocalStore } from '../as-local-store.ts';
+import { asLocalStore, realStoreDirOf } from '../as-local-store.ts';
 import type { CommandContext } from '../context.ts';
 import { openSession } from '../session.ts';
 import { formatBytes, formatDuration, formatNumber } from '../ui/units.ts';
@@ -84,8 +83,7 @@ function writing(store: Store): Check {
   if (!store.features.has('write')) {
     return { name, status: 'note', detail: 'not possible: it is read-only' };
   }
-  const local = asLocalStore(store);
-  const directory = local === undefined ? undefined : dirname(local.toRealPath('x' as StorePath));
+  const directory = realStoreDirOf(store);
   if (directory === undefined) return { name, status: 'ok', detail: 'possible' };
   const existing = nearestExisting(directory);
   try {
