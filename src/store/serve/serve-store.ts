@@ -92,7 +92,13 @@ export class ServeStore implements Store {
     const closure = connection.ask(queryClosure, { includeOutputs, paths: wanted }, signal);
     closure.catch(() => {});
     const infos = await asked;
-    for (const path of wanted) this.#requireInfo(infos, path);
+    try {
+      for (const path of wanted) this.#requireInfo(infos, path);
+    } catch (error) {
+      // It is dying of the second question; nobody else should meet that.
+      connection.fail(error);
+      throw error;
+    }
     const others = (await closure).filter((path) => !infos.has(path));
     for (const [path, info] of await this.#askInfos(connection, others, signal)) {
       infos.set(path, info);
