@@ -22,13 +22,22 @@ export interface ListingFlags {
   readonly json: boolean;
 }
 
-/** The lines for stdout. @throws FerryError `not-found` where `member` is not in it. */
-export function printListing(root: ListingNode, member: string, flags: ListingFlags): string {
+/**
+ * The lines for stdout.
+ * @param rootName what the root is called where it is a file.
+ * @throws FerryError `not-found` where `member` is not in it.
+ */
+export function printListing(
+  root: ListingNode,
+  rootName: string,
+  member: string,
+  flags: ListingFlags,
+): string {
   const names = member.split('/').filter((name) => name !== '');
   const node = findMember(root, names);
   const depth = flags.recursive ? Infinity : flags.directory ? 0 : 1;
   if (flags.json) return `${JSON.stringify(jsonNode(node, depth))}\n`;
-  if (node.type !== 'directory') return line(node, names.at(-1) ?? '.', flags.long);
+  if (node.type !== 'directory') return line(node, names.at(-1) ?? rootName, flags.long);
   if (flags.directory) return line(node, '.', flags.long);
   return linesBelow(node, '.', flags);
 }

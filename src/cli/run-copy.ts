@@ -4,6 +4,7 @@ import { transfer } from '../copy/transfer.ts';
 import { FerryError } from '../error.ts';
 import { isDerivation, printStorePath, type StorePath } from '../format/store-path.ts';
 import type { Store } from '../store/store.ts';
+import { realStoreDirOf } from './as-local-store.ts';
 import type { CommandContext } from './context.ts';
 import { partialStatus } from './errors.ts';
 import { resolveIn } from './resolve-in-store.ts';
@@ -136,7 +137,7 @@ function requireFit(
   destination: Store,
   { from, to, substitute }: CopyRequest,
 ): void {
-  if (from === to || source.uri === destination.uri) {
+  if (from === to || isSamePlace(source, destination)) {
     throw new FerryError('usage', `source and destination are the same store, "${source.uri}"`);
   }
   if (!destination.features.has('write')) {
@@ -147,6 +148,12 @@ function requireFit(
       hint: 'leave out --substitute-on-destination: then all that is missing is sent',
     });
   }
+}
+
+/** Of stores elsewhere the name alone doesn't tell: one machine may have several. */
+function isSamePlace(source: Store, destination: Store): boolean {
+  const directory = realStoreDirOf(source);
+  return directory !== undefined && directory === realStoreDirOf(destination);
 }
 
 /** The derivations that built the paths; a derivation stands for itself. */

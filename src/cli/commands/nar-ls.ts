@@ -19,7 +19,7 @@ export const narLs: Command = defineCommand({
   async run(context, [file = '', member = '/'], options) {
     const listing = new ListingBuilder();
     await decodeNar(readInput(context, file), listing);
-    await context.stdout.write(printListing(listing.finish(), member, options));
+    await context.stdout.write(printListing(listing.finish(), '.', member, options));
     return 0;
   },
 });

@@ -29,7 +29,7 @@ export const storeLs: Command = defineCommand({
     const store = await session.openExisting(options.store);
     const { path, inside } = resolveIn(context, store, word);
     const root = await readOneNar(store, path, context.signal, listNar);
-    await context.stdout.write(printListing(root, inside, options));
+    await context.stdout.write(printListing(root, path, inside, options));
     return 0;
   },
 });

@@ -63,7 +63,9 @@ export async function checkFarStore(context: CommandContext, uri: string): Promi
   } catch (error) {
     context.signal.throwIfAborted();
     const failed = failedCheck(name, error);
-    return [{ ...failed, detail: [failed.detail, ...lines].join('\n') }];
+    // What ssh said is often in the message already.
+    const further = lines.filter((line) => !failed.detail.includes(line));
+    return [{ ...failed, detail: [failed.detail, ...further].join('\n') }];
   }
 }
 
