@@ -6,6 +6,7 @@
 import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
+  copyFileSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -107,7 +108,7 @@ function makeClosure(): string {
   const addLibrary = (file: string): string => {
     const tree = join(inputs, basename(file));
     mkdirSync(join(tree, 'lib'), { recursive: true });
-    cpSync(file, join(tree, 'lib', basename(file)), { dereference: true });
+    copyFileSync(file, join(tree, 'lib', basename(file)));
     return `${add(basename(file), tree.slice(place.length + 1))}/lib`;
   };
   const paths = libraries.map(addLibrary);
@@ -115,7 +116,7 @@ function makeClosure(): string {
 
   const nodeBinary = join(inputs, 'node-binary');
   mkdirSync(join(nodeBinary, 'bin'), { recursive: true });
-  cpSync(process.execPath, join(nodeBinary, 'bin/node'), { dereference: true });
+  copyFileSync(process.execPath, join(nodeBinary, 'bin/node'));
   const nodePath = add(`node-binary-${process.versions.node}`, 'inputs/node-binary');
   script(
     join(inputs, 'node'),

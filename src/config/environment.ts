@@ -4,6 +4,7 @@
  */
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { defaultStoreDir, parseStoreDir, type StoreDir } from '../format/store-path.ts';
 
 export interface Environment {
   readonly variables: Readonly<Record<string, string | undefined>>;
@@ -24,4 +25,10 @@ export function readEnvironment(
     configHome: variables['XDG_CONFIG_HOME'] ?? join(home, '.config'),
     dataHome: variables['XDG_DATA_HOME'] ?? join(home, '.local/share'),
   };
+}
+
+/** The store directory of all stores that aren't told another. @throws FerryError `usage` when it isn't absolute. */
+export function storeDirOf({ variables }: Environment): StoreDir {
+  const text = variables['NIX_STORE_DIR'] ?? variables['NIX_STORE'];
+  return text === undefined ? defaultStoreDir : parseStoreDir(text);
 }

@@ -1,7 +1,7 @@
 /** A local store from its URI, the settings and the environment: which directories, which trust, whether it can be had. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Environment } from '../config/environment.ts';
+import { storeDirOf, type Environment } from '../config/environment.ts';
 import type { Settings } from '../config/settings.ts';
 import { booleanParameter, type Parameters } from '../config/store-uri.ts';
 import {
@@ -10,7 +10,6 @@ import {
   TrustedKeys,
   type PublicKey,
 } from '../format/signature.ts';
-import { defaultStoreDir, parseStoreDir } from '../format/store-path.ts';
 import { groupIdOf } from '../system/groups.ts';
 import type { TreeWorkers } from '../system/tree-jobs.ts';
 import { openLocalStore, type LocalStore } from './local/local-store.ts';
@@ -81,10 +80,10 @@ export function autoRoot(env: Environment, parameters: Parameters): string | und
 }
 
 /** The machine's own directories: those that Nix was built with, or moved by variables. */
-export function defaultLocations({ variables }: Environment): DefaultLocations {
-  const storeDir = variables['NIX_STORE_DIR'] ?? variables['NIX_STORE'];
+export function defaultLocations(env: Environment): DefaultLocations {
+  const { variables } = env;
   return {
-    storeDir: storeDir === undefined ? defaultStoreDir : parseStoreDir(storeDir),
+    storeDir: storeDirOf(env),
     stateDir: variables['NIX_STATE_DIR'] ?? '/nix/var/nix',
     logDir: variables['NIX_LOG_DIR'] ?? '/nix/var/log/nix',
   };

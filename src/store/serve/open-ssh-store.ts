@@ -1,8 +1,8 @@
 /** Opens `ssh://` stores: what their URI and its parameters say, as Nix understands them. */
 import { FerryError } from '../../error.ts';
-import type { Environment } from '../../config/environment.ts';
+import { storeDirOf, type Environment } from '../../config/environment.ts';
 import { booleanParameter, numberParameter, type StoreUri } from '../../config/store-uri.ts';
-import { defaultStoreDir, parseStoreDir } from '../../format/store-path.ts';
+import { parseStoreDir } from '../../format/store-path.ts';
 import type { RunningProcess } from '../../system/process.ts';
 import { sshDestination } from '../../system/ssh-arguments.ts';
 import { prepareSsh, type SshLauncher } from '../../system/ssh.ts';
@@ -60,7 +60,7 @@ export async function openSshStore(
     onStderrLine: options.onDiagnostic,
   });
   const store = parameters.get('store');
-  const storeDir = store === undefined ? defaultStoreDir : parseStoreDir(store);
+  const storeDir = store === undefined ? storeDirOf(options.env) : parseStoreDir(store);
   const port = uri.port === undefined ? '' : `:${uri.port}`;
   const host = uri.host.includes(':') ? `[${uri.host}]` : uri.host;
   const name = `ssh://${sshDestination({ user: uri.user, host })}${port}`;
