@@ -35,7 +35,7 @@ export interface NarEncoderOptions {
   readonly nextBuffer?: () => Uint8Array;
 }
 
-const CHUNK_SIZE = 256 * 1024;
+const CHUNK_SIZE = 64 * 1024;
 /** The longest target with length and zeros, or any run of tokens around a name: what must fit in a buffer at once. */
 const PIECE_MAX = 8 + narTargetLengthMax + 1;
 

@@ -169,6 +169,7 @@ describe('walkTree', () => {
       if (left === 0) throw new Error('enough');
     };
     assert.throws(() => walkTree(temp.join('tree'), ignoringVisitor, { checkpoint }), /enough/);
+    removeTree(temp.join('tree'));
   });
 });
 

@@ -38,11 +38,20 @@ const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBL
  */
 export function walkTree(root: string, visitor: NarVisitor, options: WalkOptions = {}): void {
   const path = utf8ByteString(root);
-  const walk = new Walk(visitor, options.checkpoint);
   const stats = onPath('read', path, () => lstatSync(toPathLike(path)));
-  walk.node(path, '' as ByteString, stats);
-  walk.rest();
+  const buffer = spareBuffer ?? new Uint8Array(READ_SIZE);
+  spareBuffer = undefined;
+  try {
+    const walk = new Walk(buffer, visitor, options.checkpoint);
+    walk.node(path, '' as ByteString, stats);
+    walk.rest();
+  } finally {
+    spareBuffer = buffer;
+  }
 }
+
+/** Kept for the next walk, unless one is going on: a thread walks thousands of small trees. */
+let spareBuffer: Uint8Array | undefined;
 
 interface OpenDirectory {
   readonly path: ByteString;
@@ -53,10 +62,11 @@ interface OpenDirectory {
 class Walk {
   readonly #visitor: NarVisitor;
   readonly #checkpoint: (() => void) | undefined;
-  readonly #buffer = new Uint8Array(READ_SIZE);
+  readonly #buffer: Uint8Array;
   readonly #open: OpenDirectory[] = [];
 
-  constructor(visitor: NarVisitor, checkpoint: (() => void) | undefined) {
+  constructor(buffer: Uint8Array, visitor: NarVisitor, checkpoint: (() => void) | undefined) {
+    this.#buffer = buffer;
     this.#visitor = visitor;
     this.#checkpoint = checkpoint;
   }

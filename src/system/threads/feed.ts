@@ -1,0 +1,76 @@
+/**
+ * Feeds a stream to a thread. Chunks are copied into buffers that travel to the thread and back: what a source yields
+ * may be someone else's memory and can't be handed over, and a message for each small chunk would cost more.
+ */
+import type { Thread } from './thread.ts';
+
+export class StreamFeeder {
+  readonly #source: AsyncIterator<Uint8Array>;
+  readonly #thread: Thread;
+  readonly #onBytes: (bytes: number) => void;
+  #buffer: Uint8Array<ArrayBuffer> | undefined;
+  #filled = 0;
+  #isStopped = false;
+  #wake: (() => void) | undefined;
+
+  constructor(source: AsyncIterable<Uint8Array>, thread: Thread, onBytes: (bytes: number) => void) {
+    this.#source = source[Symbol.asyncIterator]();
+    this.#thread = thread;
+    this.#onBytes = onBytes;
+  }
+
+  /** Resolves once the thread was told of the end, or when it is stopped. @throws what the source throws */
+  async run(): Promise<void> {
+    try {
+      for (;;) {
+        const next = await this.#source.next();
+        if (this.#isStopped) break;
+        if (next.done === true) {
+          this.#flush();
+          this.#thread.sendEnd();
+          return;
+        }
+        await this.#copy(next.value);
+        this.#onBytes(next.value.length);
+      }
+    } finally {
+      if (this.#buffer !== undefined) this.#thread.returnBuffer(this.#buffer);
+    }
+    await this.#source.return?.();
+  }
+
+  /** To be called when the thread gave a buffer back. */
+  bufferIsBack(): void {
+    this.#wake?.();
+  }
+
+  /** No more is wanted. The source is told as soon as it has answered what it was asked last. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#wake?.();
+  }
+
+  async #copy(chunk: Uint8Array): Promise<void> {
+    for (let at = 0; at < chunk.length && !this.#isStopped; ) {
+      const buffer = (this.#buffer ??= this.#thread.takeBuffer());
+      if (buffer === undefined) {
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+        continue;
+      }
+      const part = chunk.subarray(at, at + buffer.length - this.#filled);
+      buffer.set(part, this.#filled);
+      this.#filled += part.length;
+      at += part.length;
+      if (this.#filled === buffer.length) this.#flush();
+    }
+  }
+
+  #flush(): void {
+    if (this.#buffer === undefined) return;
+    this.#thread.send(this.#buffer, this.#filled);
+    this.#buffer = undefined;
+    this.#filled = 0;
+  }
+}

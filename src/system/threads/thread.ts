@@ -1,0 +1,157 @@
+/** One worker thread as the main thread sees it: one job at a time, and a clear error should the thread die. */
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import { FerryError, messageOf } from '../../error.ts';
+import { createControl, requestStop, resetControl, type Control } from './control.ts';
+import { errorFromData, type Job, type JobResult, type ToMain, type ToWorker } from './messages.ts';
+
+/** What a job tells while it runs. */
+export interface JobListener {
+  readonly onChunk?: (bytes: Uint8Array) => void;
+  readonly onProgress?: (bytes: number) => void;
+  /** A buffer that was sent is there again (`takeBuffer`). */
+  readonly onBuffer?: () => void;
+}
+
+/** How a job ended, where it didn't fail. */
+export type JobOutcome =
+  | { readonly kind: 'done'; readonly result: JobResult | undefined }
+  | { readonly kind: 'stopped' };
+
+/** Chunks that a job may send before any of them is taken. */
+const CREDITS = 4;
+/** Buffers for what streams into a thread: so many, so large, used again and again. */
+const BUFFER_SIZE = 512 * 1024;
+const BUFFERS_MAX = 3;
+
+// A thread needs a few MiB. The limits are for the largest directories, whose names are all in memory at once.
+const LIMITS = { maxOldGenerationSizeMb: 512, maxYoungGenerationSizeMb: 4 };
+
+interface RunningJob {
+  readonly listener: JobListener;
+  readonly resolve: (outcome: JobOutcome) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export class Thread {
+  readonly control: Control = createControl();
+  readonly #worker: Worker;
+  #job: RunningJob | undefined;
+  #isDead = false;
+  readonly #spare: Uint8Array<ArrayBuffer>[] = [];
+  #bufferCount = 0;
+
+  constructor() {
+    this.#worker = new Worker(workerUrl(), {
+      name: 'ferry tree worker',
+      workerData: this.control,
+      resourceLimits: LIMITS,
+      execArgv: [],
+    });
+    this.#worker.on('message', (message: ToMain) => this.#receive(message));
+    this.#worker.on('error', (error) => this.#die(messageOf(error), error));
+    this.#worker.on('exit', (status) => this.#die(`it exited with status ${status}`));
+    // An idle thread keeps no process alive.
+    this.#worker.unref();
+  }
+
+  get isDead(): boolean {
+    return this.#isDead;
+  }
+
+  /** @throws what the job threw; FerryError `internal` when the thread died. */
+  run(job: Job, listener: JobListener = {}): Promise<JobOutcome> {
+    resetControl(this.control, CREDITS);
+    return new Promise((resolve, reject) => {
+      if (this.#isDead || this.#job !== undefined) {
+        throw new FerryError('internal', 'a worker thread got a job that it cannot take');
+      }
+      this.#job = { listener, resolve, reject };
+      this.#worker.ref();
+      this.#post({ kind: 'job', job });
+    });
+  }
+
+  /** The job at hand ends soon: with `stopped`, or as it just did. */
+  stop(): void {
+    if (this.#job === undefined) return;
+    requestStop(this.control);
+    this.#post({ kind: 'stop' });
+  }
+
+  /** A buffer to fill and `send`; undefined while all are on their way. */
+  takeBuffer(): Uint8Array<ArrayBuffer> | undefined {
+    const spare = this.#spare.pop();
+    if (spare !== undefined || this.#bufferCount === BUFFERS_MAX) return spare;
+    this.#bufferCount += 1;
+    return new Uint8Array(BUFFER_SIZE);
+  }
+
+  /** Keeps a buffer that was taken and not sent. */
+  returnBuffer(buffer: Uint8Array<ArrayBuffer>): void {
+    this.#spare.push(buffer);
+  }
+
+  /** Hands over the first `size` bytes of a buffer that was taken. */
+  send(buffer: Uint8Array<ArrayBuffer>, size: number): void {
+    this.#post({ kind: 'chunk', bytes: buffer.subarray(0, size) }, [buffer.buffer]);
+  }
+
+  /** No more follows. */
+  sendEnd(): void {
+    this.#post({ kind: 'end' });
+  }
+
+  async terminate(): Promise<void> {
+    await this.#worker.terminate();
+  }
+
+  #post(message: ToWorker, transfer: ArrayBuffer[] = []): void {
+    this.#worker.postMessage(message, transfer);
+  }
+
+  #receive(message: ToMain): void {
+    const job = this.#job;
+    switch (message.kind) {
+      case 'chunk':
+        job?.listener.onChunk?.(message.bytes);
+        break;
+      case 'progress':
+        job?.listener.onProgress?.(message.bytes);
+        break;
+      case 'buffer':
+        this.#spare.push(new Uint8Array(message.buffer));
+        job?.listener.onBuffer?.();
+        break;
+      case 'done':
+      case 'stopped':
+        this.#settle()?.resolve(message);
+        break;
+      case 'failed':
+        this.#settle()?.reject(errorFromData(message.error));
+        break;
+    }
+  }
+
+  #settle(): RunningJob | undefined {
+    const job = this.#job;
+    this.#job = undefined;
+    this.#worker.unref();
+    return job;
+  }
+
+  #die(reason: string, cause?: unknown): void {
+    if (this.#isDead) return;
+    this.#isDead = true;
+    const message = `a worker thread ended in the middle of its work: ${reason}`;
+    this.#settle()?.reject(new FerryError('internal', message, { cause }));
+  }
+}
+
+/** In a checkout the source itself; in a bundle `worker.js` is beside this module, or beside its folder of chunks. */
+function workerUrl(): URL {
+  if (import.meta.url.endsWith('.ts')) return new URL('./worker.ts', import.meta.url);
+  const beside = new URL('./worker.js', import.meta.url);
+  return existsSync(fileURLToPath(beside)) ? beside : new URL('../worker.js', import.meta.url);
+}

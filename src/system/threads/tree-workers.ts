@@ -1,0 +1,179 @@
+/** Work on file trees, done by threads: the main thread only waits, and moves chunks about. */
+import { availableParallelism } from 'node:os';
+import { dirname } from 'node:path';
+import { FerryError } from '../../error.ts';
+import type { HashRequest, TreeDigest, TreeWorkers, UnpackRequest } from '../tree-jobs.ts';
+import { inheritsAcl, loadXattrs } from '../xattrs.ts';
+import { giveCredit, isMarkedCreated } from './control.ts';
+import { StreamFeeder } from './feed.ts';
+import type { Job, JobResult, UnpackJob } from './messages.ts';
+import { ThreadPool } from './thread-pool.ts';
+import type { Thread } from './thread.ts';
+
+export interface TreeWorkersOptions {
+  /** How many jobs run at the same time. Default: as many as there are processors, four at the most. */
+  readonly width?: number;
+}
+
+const WIDTH_MAX = 4;
+
+/** Threads are started by the first jobs, and keep no process alive. */
+export function openTreeWorkers(options: TreeWorkersOptions = {}): TreeWorkers {
+  const { width = Math.min(availableParallelism(), WIDTH_MAX) } = options;
+  return new ThreadedTreeWorkers(width);
+}
+
+class ThreadedTreeWorkers implements TreeWorkers {
+  readonly width: number;
+  /**
+   * What is packed may be unpacked by the same workers: a packing thread is blocked until its chunks are taken, so that
+   * the two must never wait for one another's threads.
+   */
+  readonly #packers: ThreadPool;
+  readonly #others: ThreadPool;
+  readonly #inheriting = new Map<string, boolean>();
+
+  constructor(width: number) {
+    this.width = width;
+    this.#packers = new ThreadPool(width);
+    this.#others = new ThreadPool(width);
+  }
+
+  async *pack(
+    tree: string,
+    options: { readonly signal?: AbortSignal | undefined } = {},
+  ): AsyncGenerator<Uint8Array, void, undefined> {
+    const { signal } = options;
+    const thread = await this.#packers.acquire(signal);
+    const chunks: Uint8Array[] = [];
+    let news = Promise.withResolvers<void>();
+    let end: { readonly error?: unknown } | undefined;
+    const onChunk = (bytes: Uint8Array): void => {
+      chunks.push(bytes);
+      news.resolve();
+    };
+    const ended = (result: { readonly error?: unknown }): void => {
+      end = result;
+      news.resolve();
+    };
+    void this.#packers.run(thread, { kind: 'pack', tree }, { onChunk }, signal).then(
+      () => ended({}),
+      (error: unknown) => ended({ error }),
+    );
+    try {
+      for (;;) {
+        const chunk = chunks.shift();
+        if (chunk !== undefined) {
+          yield chunk;
+          giveCredit(thread.control);
+        } else if (end === undefined) {
+          await news.promise;
+          news = Promise.withResolvers();
+        } else if ('error' in end) {
+          throw end.error;
+        } else {
+          return;
+        }
+      }
+    } finally {
+      // Does nothing where the job is over, and the thread is not yet given to another before it is.
+      if (end === undefined) thread.stop();
+    }
+  }
+
+  async unpack(request: UnpackRequest): Promise<TreeDigest> {
+    const { source, target, signal, onBytes } = request;
+    const stripXattrs = await this.#inheritsAcl(dirname(target));
+    const thread = await this.#others.acquire(signal);
+    const job: UnpackJob = {
+      target,
+      narSize: request.narSize,
+      ca: request.ca,
+      sync: request.sync ?? false,
+      stripXattrs,
+    };
+    try {
+      const { narHash, narSize, caHashes } = isTree(source)
+        ? await this.#measured(thread, { kind: 'unpack-tree', tree: source.tree, ...job }, request)
+        : await this.#unpackStream(thread, source, job, { onBytes, signal });
+      return { narHash, narSize, caHashes };
+    } catch (error) {
+      if (thread.isDead && isMarkedCreated(thread.control)) await this.remove(target);
+      throw error;
+    }
+  }
+
+  async hash(request: HashRequest): Promise<JobResult> {
+    const { tree, ca, scanFor = [] } = request;
+    const thread = await this.#others.acquire(request.signal);
+    return await this.#measured(thread, { kind: 'hash', tree, ca, scanFor }, request);
+  }
+
+  async remove(tree: string): Promise<void> {
+    const thread = await this.#others.acquire();
+    await this.#others.run(thread, { kind: 'remove', tree }, {});
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([this.#packers[Symbol.asyncDispose](), this.#others[Symbol.asyncDispose]()]);
+  }
+
+  /** Runs a job that tells its progress, which in the end adds up to the size of the NAR. */
+  async #measured(
+    thread: Thread,
+    job: Job,
+    { onBytes, signal }: Pick<HashRequest, 'onBytes' | 'signal'>,
+  ): Promise<JobResult> {
+    let told = 0;
+    const onProgress = (bytes: number): void => {
+      told += bytes;
+      onBytes?.(bytes);
+    };
+    const result = ensureResult(await this.#others.run(thread, job, { onProgress }, signal));
+    if (result.narSize > told) onBytes?.(result.narSize - told);
+    return result;
+  }
+
+  async #unpackStream(
+    thread: Thread,
+    source: AsyncIterable<Uint8Array>,
+    job: UnpackJob,
+    { onBytes, signal }: Pick<UnpackRequest, 'onBytes' | 'signal'>,
+  ): Promise<JobResult> {
+    const feeder = new StreamFeeder(source, thread, (bytes) => onBytes?.(bytes));
+    const listener = { onBuffer: () => feeder.bufferIsBack() };
+    let failure: { readonly error: unknown } | undefined;
+    const running = this.#others.run(thread, { kind: 'unpack-stream', ...job }, listener, signal);
+    void feeder.run().catch((error: unknown) => {
+      failure = { error };
+      thread.stop();
+    });
+    try {
+      return ensureResult(await running);
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw failure === undefined ? error : failure.error;
+    } finally {
+      feeder.stop();
+    }
+  }
+
+  /** Rare, and the same for all that lands in one directory. */
+  async #inheritsAcl(directory: string): Promise<boolean> {
+    let inherits = this.#inheriting.get(directory);
+    if (inherits === undefined) {
+      inherits = inheritsAcl(await loadXattrs(), directory);
+      this.#inheriting.set(directory, inherits);
+    }
+    return inherits;
+  }
+}
+
+function isTree(source: UnpackRequest['source']): source is { readonly tree: string } {
+  return 'tree' in source && typeof source.tree === 'string';
+}
+
+function ensureResult(result: JobResult | undefined): JobResult {
+  if (result === undefined) throw new FerryError('internal', 'a job ended without its result');
+  return result;
+}

@@ -1,0 +1,135 @@
+/** A worker thread: takes one job after the other, answers each with `done`, `failed` or `stopped`. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { loadXattrs, stripXattrs } from '../xattrs.ts';
+import { isStopRequested, markCreated, takeCredit, type Control } from './control.ts';
+import { copyTree, hashTree, packTree, StreamUnpacker, type JobContext } from './jobs.ts';
+import { errorToData, type Job, type JobResult, type ToMain, type ToWorker } from './messages.ts';
+import { removeTree } from '../tree/remove-tree.ts';
+
+/** Bytes of a chunk that is handed to the main thread. */
+const CHUNK_SIZE = 256 * 1024;
+/** The last chunk is copied out of a buffer that it fills less than this, so that the buffer can be used again. */
+const COPY_BELOW = CHUNK_SIZE / 2;
+/** Progress is told when so many bytes have come together. */
+const PROGRESS_STEP = 1024 * 1024;
+
+const control = workerData as Control;
+const port = parentPort;
+if (port === null) throw new Error('not a worker thread');
+
+/** Thrown by a checkpoint. */
+const STOPPED = Symbol('stopped');
+
+let stream: StreamUnpacker | undefined;
+let spareBuffer: Uint8Array<ArrayBuffer> | undefined;
+
+// One message after the other: a job may have to load something before it goes on.
+let handled: Promise<void> = Promise.resolve();
+port.on('message', (message: ToWorker) => {
+  handled = handled.then(() => handle(message));
+});
+
+async function handle(message: ToWorker): Promise<void> {
+  try {
+    switch (message.kind) {
+      case 'job':
+        await start(message.job);
+        break;
+      case 'chunk':
+        try {
+          stream?.push(message.bytes);
+        } finally {
+          giveBack(message.bytes.buffer);
+        }
+        break;
+      case 'end':
+        if (stream !== undefined) finish(stream.end());
+        break;
+      case 'stop':
+        // A job that is not a stream has seen the flag, or is over.
+        if (stream !== undefined) throw STOPPED;
+        break;
+    }
+  } catch (error) {
+    stream?.[Symbol.dispose]();
+    stream = undefined;
+    post(error === STOPPED ? { kind: 'stopped' } : { kind: 'failed', error: errorToData(error) });
+  }
+}
+
+async function start(job: Job): Promise<void> {
+  switch (job.kind) {
+    case 'pack':
+      pack(job.tree);
+      finish(undefined);
+      break;
+    case 'unpack-tree':
+      finish(copyTree(job.tree, job, await createContext(job.stripXattrs)));
+      break;
+    case 'unpack-stream':
+      stream = new StreamUnpacker(job, await createContext(job.stripXattrs));
+      break;
+    case 'hash':
+      finish(hashTree(job.tree, job.ca, job.scanFor, await createContext(false)));
+      break;
+    case 'remove':
+      removeTree(job.tree, { checkpoint });
+      finish(undefined);
+      break;
+  }
+}
+
+function finish(result: JobResult | undefined): void {
+  stream = undefined;
+  post({ kind: 'done', result });
+}
+
+function pack(tree: string): void {
+  const nextBuffer = (): Uint8Array => {
+    spareBuffer ??= new Uint8Array(Buffer.allocUnsafeSlow(CHUNK_SIZE).buffer);
+    return spareBuffer;
+  };
+  const send = (chunk: Uint8Array): void => {
+    if (!takeCredit(control)) throw STOPPED;
+    const whole = spareBuffer;
+    if (whole === undefined || chunk.length < COPY_BELOW) {
+      const bytes = new Uint8Array(chunk);
+      post({ kind: 'chunk', bytes }, [bytes.buffer]);
+    } else {
+      spareBuffer = undefined;
+      post({ kind: 'chunk', bytes: whole.subarray(0, chunk.length) }, [whole.buffer]);
+    }
+  };
+  const context = { checkpoint, progress: () => {}, created: () => {} };
+  packTree(tree, nextBuffer, send, context);
+}
+
+async function createContext(needsStripping: boolean): Promise<JobContext> {
+  const xattrs = needsStripping ? await loadXattrs() : undefined;
+  let untold = 0;
+  return {
+    checkpoint,
+    progress: (bytes) => {
+      untold += bytes;
+      if (untold < PROGRESS_STEP) return;
+      post({ kind: 'progress', bytes: untold });
+      untold = 0;
+    },
+    created: (path) => {
+      markCreated(control);
+      if (xattrs !== undefined) stripXattrs(xattrs, path);
+    },
+  };
+}
+
+function checkpoint(): void {
+  if (isStopRequested(control)) throw STOPPED;
+}
+
+function giveBack(buffer: ArrayBuffer): void {
+  post({ kind: 'buffer', buffer }, [buffer]);
+}
+
+function post(message: ToMain, transfer: ArrayBuffer[] = []): void {
+  port?.postMessage(message, transfer);
+}
