@@ -5,8 +5,7 @@ import type { ContentAddressMethod } from '../content-address.ts';
 import { StreamingHash, type Hash, type HashAlgorithm } from '../hash.ts';
 import { NarEncoder } from './encoder.ts';
 import { ModuloHasher } from './hash-modulo.ts';
-import { ignoringVisitor } from './tee.ts';
-import type { NarFile, NarVisitor } from './visitor.ts';
+import { ignoreNar, type NarFile, type NarVisitor } from './visitor.ts';
 
 /** Asks for the hash that a content address claims. */
 export interface ContentAddressRequest {
@@ -53,7 +52,7 @@ function fileHasher(request: ContentAddressRequest): ContentAddressHasher {
     );
   };
   const visitor: NarVisitor = {
-    ...ignoringVisitor,
+    ...ignoreNar,
     directory: () => refuse('directory'),
     symlink: () => refuse('symlink'),
     file: (_name: ByteString, file: NarFile) => {

@@ -18,8 +18,7 @@ import { formatHash } from '../hash.ts';
 import { NarDecoder } from './decoder.ts';
 import { NarEncoder } from './encoder.ts';
 import { NarHasher } from './hash-nar.ts';
-import { ignoringVisitor } from './tee.ts';
-import type { NarVisitor } from './visitor.ts';
+import { ignoreNar, type NarVisitor } from './visitor.ts';
 
 /** The events of an archive as text, contents joined. */
 function eventsOf(pieces: Iterable<Uint8Array>): { events: string[]; taken: number } {
@@ -53,7 +52,7 @@ function* cut(bytes: Uint8Array, sizes: readonly number[]): Generator<Uint8Array
   }
 }
 
-function decode(bytes: Uint8Array, visitor: NarVisitor = ignoringVisitor): NarDecoder {
+function decode(bytes: Uint8Array, visitor: NarVisitor = ignoreNar): NarDecoder {
   const decoder = new NarDecoder(visitor);
   decoder.push(bytes);
   return decoder;
@@ -161,7 +160,7 @@ describe('NarDecoder', () => {
   });
 
   test('stays failed', () => {
-    const decoder = new NarDecoder(ignoringVisitor);
+    const decoder = new NarDecoder(ignoreNar);
     let first: unknown;
     try {
       decoder.push(Buffer.from('not a NAR at all'));
@@ -176,7 +175,7 @@ describe('NarDecoder', () => {
   test('stays failed after its visitor failed', () => {
     const full = new FerryError('no-space', 'full');
     const decoder = new NarDecoder({
-      ...ignoringVisitor,
+      ...ignoreNar,
       data: () => {
         throw full;
       },

@@ -1,4 +1,4 @@
-/** Visitors made of others, and the one that does nothing. */
+/** One visitor made of several. */
 import type { ByteString } from '../../bytes/byte-string.ts';
 import type { NarFile, NarVisitor } from './visitor.ts';
 
@@ -27,13 +27,3 @@ export function teeVisitor(...visitors: readonly NarVisitor[]): NarVisitor {
     },
   };
 }
-
-/** For who wants to know only whether, and where, an archive ends. */
-export const ignoringVisitor: NarVisitor = {
-  directory(): void {},
-  leave(): void {},
-  file(): void {},
-  data(): void {},
-  endFile(): void {},
-  symlink(): void {},
-};

@@ -17,8 +17,8 @@ import { ModuloHasher } from './hash-modulo.ts';
 import { formatListing, ListingBuilder, parseListing } from './listing.ts';
 import { MemberExtractor } from './member.ts';
 import { HashPartScanner } from './scan.ts';
-import { ignoringVisitor, teeVisitor } from './tee.ts';
-import type { NarVisitor } from './visitor.ts';
+import { teeVisitor } from './tee.ts';
+import { ignoreNar, type NarVisitor } from './visitor.ts';
 
 function read(bytes: Uint8Array, visitor: NarVisitor): void {
   const decoder = new NarDecoder(visitor);
@@ -35,7 +35,7 @@ function cutAt(bytes: Uint8Array, size: number): Uint8Array[] {
 test('teeVisitor tells all of them', () => {
   const seen: string[] = [];
   const visitor = (name: string): NarVisitor => ({
-    ...ignoringVisitor,
+    ...ignoreNar,
     symlink: (_, target) => seen.push(`${name} ${target}`),
   });
   read(nar(symlink('x')), teeVisitor(visitor('a'), visitor('b')));

@@ -27,7 +27,7 @@ import { makeTempDirectory } from '../../../test/support/temp.ts';
 import type { ByteString } from '../../bytes/byte-string.ts';
 import { NarDecoder } from '../../format/nar/decoder.ts';
 import { NarEncoder } from '../../format/nar/encoder.ts';
-import { ignoringVisitor } from '../../format/nar/tee.ts';
+import { ignoreNar } from '../../format/nar/visitor.ts';
 import { removeTree } from './remove-tree.ts';
 import { walkTree } from './walk-tree.ts';
 import { TreeWriter, type TreeWriterOptions } from './write-tree.ts';
@@ -110,7 +110,7 @@ describe('walkTree', () => {
       chmodSync(temp.join('file'), mode);
       let isExecutable = false;
       const visitor = {
-        ...ignoringVisitor,
+        ...ignoreNar,
         file: (_: ByteString, told: { executable: boolean }) => {
           isExecutable = told.executable;
         },
@@ -126,12 +126,12 @@ describe('walkTree', () => {
     using temp = makeTempDirectory();
     mkdirSync(temp.join('tree'));
     execFileSync('mkfifo', [temp.join('tree/pipe')]);
-    assert.throws(() => walkTree(temp.join('tree'), ignoringVisitor), {
+    assert.throws(() => walkTree(temp.join('tree'), ignoreNar), {
       code: 'unsupported',
       message: /cannot pack ".*\/tree\/pipe": it is a pipe/,
     });
     mkdirSync(temp.join('deep/') + 'd/'.repeat(64), { recursive: true });
-    assert.throws(() => walkTree(temp.join('deep'), ignoringVisitor), {
+    assert.throws(() => walkTree(temp.join('deep'), ignoreNar), {
       code: 'unsupported',
       message: /deeper than 63/,
     });
@@ -146,7 +146,7 @@ describe('walkTree', () => {
     };
     for (const act of Object.values(change)) {
       writeFileSync(path, 'contents');
-      assert.throws(() => walkTree(path, { ...ignoringVisitor, file: act }), {
+      assert.throws(() => walkTree(path, { ...ignoreNar, file: act }), {
         code: 'conflict',
         message: /changed while it was read/,
       });
@@ -154,7 +154,7 @@ describe('walkTree', () => {
   });
 
   test('says what is missing', () => {
-    assert.throws(() => walkTree('/nowhere/at/all', ignoringVisitor), {
+    assert.throws(() => walkTree('/nowhere/at/all', ignoreNar), {
       code: 'not-found',
       path: '/nowhere/at/all',
     });
@@ -168,7 +168,7 @@ describe('walkTree', () => {
       left -= 1;
       if (left === 0) throw new Error('enough');
     };
-    assert.throws(() => walkTree(temp.join('tree'), ignoringVisitor, { checkpoint }), /enough/);
+    assert.throws(() => walkTree(temp.join('tree'), ignoreNar, { checkpoint }), /enough/);
     removeTree(temp.join('tree'));
   });
 });
