@@ -45,8 +45,9 @@ test('a mistake of ours is told as one', () => {
 });
 
 test('an untranslated error of the system is no mistake of ours', () => {
-  const error = Object.assign(new Error('EIO: i/o error, read'), { code: 'EIO', syscall: 'read' });
-  assert.deepEqual(describeError(error, plain), ['error: EIO: i/o error, read']);
+  const details = { code: 'ENOTDIR', syscall: 'lstat', path: '/a/b' };
+  const error = Object.assign(new Error("ENOTDIR: not a directory, lstat '/a/b'"), details);
+  assert.deepEqual(describeError(error, plain), ['error: cannot lstat "/a/b": not a directory']);
   assert.equal(exitStatusOf(error), 1);
 });
 

@@ -3,6 +3,7 @@
  * a failure is told.
  */
 import { FerryError, isFerryError, messageOf, type ErrorCode } from '../error.ts';
+import { errnoOf, translateOsError } from '../system/os-error.ts';
 import { BrokenPipe, Interrupted } from './context.ts';
 
 /** The exit status of each kind of failure, explained in docs/exit-status.md. */
@@ -30,7 +31,7 @@ export function exitStatusOf(error: unknown): number {
   if (error instanceof BrokenPipe) return BROKEN_PIPE_STATUS;
   if (error instanceof SuppressedError) return exitStatusOf(error.suppressed);
   if (isFerryError(error)) return STATUS[error.code];
-  return systemCodeOf(error) === undefined ? STATUS.internal : 1;
+  return isSystemError(error) ? 1 : STATUS.internal;
 }
 
 export interface ErrorStyle {
@@ -68,13 +69,16 @@ export function printable(text: string): string {
 }
 
 function headlineOf(error: unknown): string {
-  if (isFerryError(error) || systemCodeOf(error) !== undefined) return messageOf(error);
+  if (isFerryError(error)) return messageOf(error);
+  if (isSystemError(error)) {
+    return messageOf(translateOsError(error, error.syscall, error.path ?? 'something'));
+  }
   return `ferry made a mistake: ${messageOf(error)}`;
 }
 
 function hintOf(error: unknown): string | undefined {
   if (error instanceof FerryError && error.code !== 'internal') return error.hint;
-  if (systemCodeOf(error) !== undefined) return undefined;
+  if (isSystemError(error)) return undefined;
   return 'this is a bug: please report it, with what -v adds';
 }
 
@@ -96,9 +100,8 @@ function stackOf(error: unknown): string[] {
 }
 
 /** An error of the operating system that nobody translated: it isn't a bug of ours, mostly. */
-function systemCodeOf(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !('syscall' in error) || !('code' in error)) return undefined;
-  return typeof error.code === 'string' ? error.code : undefined;
+function isSystemError(error: unknown): error is Error & { syscall: string; path?: string } {
+  return errnoOf(error) !== undefined && error instanceof Error && 'syscall' in error;
 }
 
 function indented(text: string): string {

@@ -1,5 +1,6 @@
 /** A stream of the process as commands see it: writes wait for room, and a reader that went away is an error of its own. */
 import { isatty } from 'node:tty';
+import { errnoOf, translateOsError } from '../system/os-error.ts';
 import { BrokenPipe, type Output } from './context.ts';
 
 export interface ProcessOutput extends Output {
@@ -14,8 +15,8 @@ export function openOutput(
   variables: Readonly<Record<string, string | undefined>>,
 ): ProcessOutput {
   let failure: Error | undefined;
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    failure = error.code === 'EPIPE' ? new BrokenPipe('nobody reads the output') : error;
+  stream.on('error', (error) => {
+    failure = translate(error);
   });
   const isTerminal = isatty(stream.fd);
   return {
@@ -27,7 +28,7 @@ export function openOutput(
       return new Promise((resolve, reject) => {
         stream.write(data, (error) => {
           if (error === null || error === undefined) resolve();
-          else reject('code' in error && error.code === 'EPIPE' ? brokenPipe(error) : error);
+          else reject(translate(error));
         });
       });
     },
@@ -39,8 +40,10 @@ export function openOutput(
   };
 }
 
-function brokenPipe(cause: Error): BrokenPipe {
-  return new BrokenPipe('nobody reads the output', { cause });
+function translate(error: Error): Error {
+  if (errnoOf(error) === 'EPIPE')
+    return new BrokenPipe('nobody reads the output', { cause: error });
+  return translateOsError(error, 'write', 'output') as Error;
 }
 
 /** https://no-color.org, https://force-color.org and the oldest of them all, TERM=dumb. */

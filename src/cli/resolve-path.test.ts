@@ -104,6 +104,7 @@ test('in a store below a root, its own files and its logical paths both lead the
   assert.deepEqual(rooted(`/nix/store/${hello}`), { path: hello, inside: '' });
   assert.deepEqual(rooted('/nix/var/system'), { path: hello, inside: '' });
   assert.deepEqual(rooted(at('root/nix/var/system')), { path: hello, inside: '' });
+  assert.deepEqual(rooted(at('root/nix/var/system/bin')), { path: hello, inside: 'bin' });
 });
 
 test('what leads nowhere says why', () => {

@@ -37,6 +37,9 @@ export function resolvePath(word: string, resolution: PathResolution): ResolvedP
   if (underRoot !== undefined && exists(underRoot)) {
     return followToStore(word, underRoot, resolution);
   }
+  // A link may lead into a store whose files lie elsewhere: `./result/bin` then is no file of this machine.
+  const walked = walkToStore(file, resolution);
+  if (walked !== undefined) return walked;
   const program = word.includes('/') ? undefined : findProgram(word, resolution.searchPath);
   if (program !== undefined) return followToStore(word, program, resolution);
   throw notThere(word, file, resolution);

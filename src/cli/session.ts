@@ -30,13 +30,16 @@ export function openSession(context: CommandContext): Session {
     workers,
     onLine: (line) => void say(context, line).catch(() => {}),
     async open(uri) {
-      const store = await openStore(uri, {
+      const opening = openStore(uri, {
         settings,
         env: context.env,
         workers,
-        onDiagnostic: (line) => session.onLine(printable(line)),
+        onDiagnostic: (line) => {
+          // The far end complains when we leave in the middle: that is no news.
+          if (!context.signal.aborted) session.onLine(printable(line));
+        },
       });
-      return resources.use(store);
+      return resources.use(await untilAborted(opening, context.signal));
     },
     async openExisting(uri) {
       const store = await session.open(uri);
@@ -46,6 +49,22 @@ export function openSession(context: CommandContext): Session {
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };
   return session;
+}
+
+/** A login may take its time, and must be left at once all the same; what opens after that is closed again. */
+async function untilAborted(opening: Promise<Store>, signal: AbortSignal): Promise<Store> {
+  signal.throwIfAborted();
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = (): void => aborted.reject(signal.reason);
+  signal.addEventListener('abort', onAbort);
+  try {
+    return await Promise.race([opening, aborted.promise]);
+  } catch (error) {
+    void opening.then((store) => store[Symbol.asyncDispose]()).catch(() => {});
+    throw error;
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
 }
 
 /** A store that isn't there looks empty, which would make a mistyped directory look like missing paths. */
