@@ -64,7 +64,10 @@ export function sshDefaults(
 ): string[] {
   if (config === undefined) return ['-oServerAliveInterval=15'];
   const defaults: string[] = [];
-  if (config.get('serveraliveinterval') === '0') defaults.push('-oServerAliveInterval=15');
+  const interval = config.get('serveraliveinterval');
+  // Debian's ssh takes 300 seconds where BatchMode is set: three of them unanswered are a quarter of an hour.
+  const isLeftOpen = interval === '0' || (interval === '300' && config.get('batchmode') === 'yes');
+  if (isLeftOpen) defaults.push('-oServerAliveInterval=15');
   // Behind a jump host the time would run while the user types the password of that.
   const isDirect = !isSet(config.get('proxycommand')) && !isSet(config.get('proxyjump'));
   if (isDirect && !isSet(config.get('connecttimeout'))) defaults.push('-oConnectTimeout=30');

@@ -41,24 +41,24 @@ function startServer(store: Store, options: ServePairOptions): Transport {
   let said = '';
   let status: number | undefined;
   if (options.noise !== undefined) toClient.write(options.noise);
-  const over = answerServeProtocol({
-    store,
-    input: toServer,
-    output: send,
-    write: options.write ?? true,
-    version: options.serverVersion,
-  }).then(
-    () => {
+  const answerAll = async (): Promise<void> => {
+    try {
+      await answerServeProtocol({
+        store,
+        input: toServer,
+        output: send,
+        write: options.write ?? true,
+        version: options.serverVersion,
+      });
       status = 0;
-      toClient.end();
-    },
-    (error: Error) => {
-      said = `error: ${error.message}`;
+    } catch (error) {
+      said = `error: ${error instanceof Error ? error.message : String(error)}`;
       status = 1;
-      toClient.end();
       toServer.destroy();
-    },
-  );
+    }
+    toClient.end();
+  };
+  const over = answerAll();
   toServer.on('error', () => {});
   toClient.on('error', () => {});
   const sendToServer = sender(toServer);

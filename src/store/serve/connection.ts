@@ -281,7 +281,8 @@ export class ServeConnection {
   #endingError(): Promise<FerryError> {
     this.#ending ??= this.#transport.ending().then((ending: Ending) => {
       this.#isRefused = isRefusal(ending);
-      return farEndError(`"${this.#farEnd.uri}" gave up`, this.#farEnd, ending);
+      const what = this.#isRefused ? 'gave up' : 'went away';
+      return farEndError(`"${this.#farEnd.uri}" ${what}`, this.#farEnd, ending);
     });
     return this.#ending;
   }

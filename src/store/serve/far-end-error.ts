@@ -63,5 +63,6 @@ function lastError(said: string): string {
 function exitReason({ status, signal }: Ending): string {
   if (signal !== undefined) return `it was ended by ${signal}`;
   if (status === undefined || status === 0) return 'it closed the connection';
+  if (status === 255) return 'the connection was lost (ssh ended with status 255)';
   return `it ended with status ${status}`;
 }
