@@ -50,7 +50,7 @@ type OptionValue<Spec> = Spec extends { readonly value: string }
 
 export type ParsedOption = boolean | number | string | undefined | readonly string[];
 
-export interface Example {
+interface Example {
   /** What it does, in a few words. */
   readonly meaning: string;
   readonly command: string;

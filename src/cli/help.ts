@@ -70,7 +70,7 @@ export function mainHelp(style: HelpStyle): string {
 }
 
 /** `ferry copy [OPTIONS] [--to STORE] PATH...` */
-export function synopsisOf(title: string, command: Command): string {
+function synopsisOf(title: string, command: Command): string {
   return [title, '[OPTIONS]', ...command.arguments.map(argumentText)].join(' ');
 }
 
@@ -81,7 +81,7 @@ export function argumentText(spec: ArgumentSpec): string {
 }
 
 /** `-s, --substitute-on-destination` */
-export function optionText(name: string, spec: OptionSpec): string {
+function optionText(name: string, spec: OptionSpec): string {
   const short = spec.short === undefined ? '    ' : `-${spec.short}, `;
   return `${short}${flagOf(name)}${spec.value === undefined ? '' : ` ${spec.value}`}`;
 }

@@ -6,6 +6,7 @@
 import { basename } from 'node:path';
 import { readEnvironment } from '../config/environment.ts';
 import { Interrupted } from './context.ts';
+import { describeError, exitStatusOf } from './errors.ts';
 import { openOutput } from './process-output.ts';
 import { runFerry } from './run-ferry.ts';
 import { dropInNames } from './table.ts';
@@ -26,6 +27,12 @@ async function run(): Promise<never> {
       setTimeout(() => leave(128 + number), CLEAN_UP_MS).unref();
     });
   }
+  // An error that no call waited for is a mistake of ours; it must not look like anything else, nor hide the cursor.
+  process.on('uncaughtException', (error) => {
+    const style = { verbosity: 1, mark: (text: string): string => text };
+    process.stderr.write(`${describeError(error, style).join('\n')}\n`);
+    leave(exitStatusOf(error));
+  });
   const stdout = openOutput(process.stdout, process.env);
   const stderr = openOutput(process.stderr, process.env);
   // A file that was executed by itself is called by the name of its link; bin/ferry passes that name as a word.

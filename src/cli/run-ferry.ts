@@ -35,7 +35,7 @@ export async function runFerry(
 }
 
 /** How a text for help looks on this output. */
-export function helpStyleFor(output: Output): {
+function helpStyleFor(output: Output): {
   width: number;
   heading: (text: string) => string;
 } {

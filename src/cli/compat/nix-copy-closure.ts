@@ -77,7 +77,6 @@ async function run(outer: CommandContext, words: readonly string[]): Promise<num
   for (const warning of wanted.warnings) await outer.stderr.write(`${warning}\n`);
   if (wanted.host === undefined) throw nixUsage(PROGRAM, 'no host name specified');
   const there = hostUri(wanted.host);
-  if (wanted.paths.length === 0) return 0;
 
   const context = { ...outer, verbosity: common.verbosity, overrides: common.overrides };
   const here = common.store;

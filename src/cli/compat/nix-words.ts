@@ -48,7 +48,7 @@ const SETTINGS: ReadonlySet<string> = new Set([
   'http-connections',
 ]);
 
-export interface NixCommon {
+interface NixCommon {
   verbosity: number;
   /** `--store` */
   store: string | undefined;

@@ -43,7 +43,7 @@ export function jsonProgress(context: CommandContext, storeDir: StoreDir): CopyP
 }
 
 /** An event as the outside sees it: paths in full, errors as text. */
-export function jsonEvent(event: CopyEvent, storeDir: StoreDir): Record<string, unknown> {
+function jsonEvent(event: CopyEvent, storeDir: StoreDir): Record<string, unknown> {
   switch (event.type) {
     case 'closure':
       return { ...event };
