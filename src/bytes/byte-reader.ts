@@ -48,12 +48,13 @@ export class ByteReader {
   u64(): MaybePromise<number> {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.buffered >= 8) {
-      const value = this.#decodeU64(this.#chunk, this.#at);
+      const value = this.#decodeU64(this.#chunk, this.#at, this.offset);
       this.#at += 8;
       this.offset += 8;
       return value;
     }
-    return this.#gather(8).then((bytes) => this.#decodeU64(bytes, 0));
+    const { offset } = this;
+    return this.#gather(8).then((bytes) => this.#decodeU64(bytes, 0, offset));
   }
 
   /** Some bytes, `max` at the most; empty at the end of the stream. The view is the caller's to keep. */
@@ -144,12 +145,13 @@ export class ByteReader {
     return bytes;
   }
 
-  #decodeU64(bytes: Uint8Array, at: number): number {
+  /** `offset` is where in the stream the number begins. */
+  #decodeU64(bytes: Uint8Array, at: number, offset: number): number {
     const value = readU64(bytes, at);
     if (value < 0) {
       throw this.fail(
-        new FerryError('corrupt', `number at byte ${this.offset} is past 2^53`, {
-          offset: this.offset,
+        new FerryError('corrupt', `number at byte ${offset} is past 2^53`, {
+          offset,
         }),
       );
     }

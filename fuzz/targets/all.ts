@@ -1,0 +1,7 @@
+/** Every parser of foreign bytes, once. */
+import type { FuzzTarget } from '../target.ts';
+import { exportTarget } from './export.ts';
+import { narTarget } from './nar.ts';
+import { textTargets } from './texts.ts';
+
+export const fuzzTargets: readonly FuzzTarget[] = [narTarget, exportTarget, ...textTargets];
