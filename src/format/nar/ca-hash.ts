@@ -1,11 +1,10 @@
 /** The hash by which the contents of a path prove its content address, taken while a visitor is told of them. */
-import type { ByteString } from '../../bytes/byte-string.ts';
 import { FerryError } from '../../error.ts';
 import type { ContentAddressMethod } from '../content-address.ts';
 import { StreamingHash, type Hash, type HashAlgorithm } from '../hash.ts';
 import { NarEncoder } from './encoder.ts';
 import { ModuloHasher } from './hash-modulo.ts';
-import { ignoreNar, type NarFile, type NarVisitor } from './visitor.ts';
+import { ignoreNar, type NarVisitor } from './visitor.ts';
 
 /** Asks for the hash that a content address claims. */
 export interface ContentAddressRequest {
@@ -55,9 +54,6 @@ function fileHasher(request: ContentAddressRequest): ContentAddressHasher {
     ...ignoreNar,
     directory: () => refuse('directory'),
     symlink: () => refuse('symlink'),
-    file: (_name: ByteString, file: NarFile) => {
-      if (file.executable) refuse('program');
-    },
     data: (chunk) => hash.update(chunk),
   };
   return { visitor, finish: () => [hash.finish()] };
