@@ -7,14 +7,11 @@ import { mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FerryError } from '../error.ts';
-import { StreamingHash } from '../format/hash.ts';
-import { NarDecoder } from '../format/nar/decoder.ts';
-import { ignoreNar } from '../format/nar/visitor.ts';
 import type { NarStream, PathToAdd } from '../store/store.ts';
-import { exportTrailer } from '../wire/export-trailer.ts';
+import { readExport } from '../wire/export-stream.ts';
 import { importPaths } from '../wire/serve/protocol.ts';
 import type { StorePath } from '../format/store-path.ts';
-import type { Hash } from '../format/hash.ts';
+import { StreamingHash, type Hash } from '../format/hash.ts';
 import { sendAnswer, type ServeSession } from './serve-session.ts';
 
 export async function answerImport(session: ServeSession): Promise<void> {
@@ -33,40 +30,29 @@ export async function answerImport(session: ServeSession): Promise<void> {
   await sendAnswer(session, importPaths, undefined);
 }
 
-async function* importedPaths(session: ServeSession, file: string): AsyncGenerator<PathToAdd> {
-  const { reader, context } = session;
-  for (;;) {
-    const mark = await reader.u64();
-    if (mark === 0) return;
-    if (mark !== 1) {
-      throw new FerryError(
-        'corrupt',
-        `input doesn't look like something created by 'nix-store --export': found ${mark}, wanted 0 or 1`,
-        { offset: reader.offset - 8 },
-      );
-    }
-    const digest = await spool(session, file);
-    const { path, references, deriver } = await exportTrailer.read(reader, context);
-    const info = { path, references, deriver, ...digest, signatures: [] };
-    yield { info, nar: fromFile(path, file) };
+async function* importedPaths(
+  { reader, context }: ServeSession,
+  file: string,
+): AsyncGenerator<PathToAdd> {
+  for await (const { nar, readTrailer } of readExport(reader, context.storeDir)) {
+    const digest = await spool(nar, file);
+    const { path, references, deriver } = await readTrailer();
+    yield {
+      info: { path, references, deriver, ...digest, signatures: [] },
+      nar: fromFile(path, file),
+    };
   }
 }
 
-/** Writes the NAR that comes next to a file. Its end is found by its own structure. */
 async function spool(
-  { reader }: ServeSession,
+  nar: AsyncIterable<Uint8Array>,
   file: string,
 ): Promise<{ narHash: Hash; narSize: number }> {
   const hash = new StreamingHash();
-  const decoder = new NarDecoder(ignoreNar);
   await using handle = await open(file, 'w', 0o600);
-  while (!decoder.done) {
-    const bytes = await reader.peek();
-    if (bytes.length === 0) decoder.finish();
-    const nar = bytes.subarray(0, decoder.push(bytes));
-    reader.skip(nar.length);
-    hash.update(nar);
-    await handle.writeFile(nar);
+  for await (const chunk of nar) {
+    hash.update(chunk);
+    await handle.writeFile(chunk);
   }
   return { narSize: hash.size, narHash: hash.finish() };
 }

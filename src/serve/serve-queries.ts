@@ -2,8 +2,9 @@
 import { ByteWriter } from '../bytes/byte-writer.ts';
 import { computeClosure } from '../copy/closure.ts';
 import { sortTopologically } from '../copy/order.ts';
+import type { PathInfo } from '../format/path-info.ts';
 import { compareStorePaths, type StorePath } from '../format/store-path.ts';
-import { exportTrailer } from '../wire/export-trailer.ts';
+import { writeExport, type PathToExport } from '../wire/export-stream.ts';
 import { servedPathInfo } from '../wire/serve/path-info.ts';
 import {
   dumpStorePath,
@@ -66,21 +67,20 @@ export async function answerExport(session: ServeSession): Promise<void> {
   const { paths } = await readRequest(session, exportPaths);
   await requireValid(session, paths);
   const infos = await store.queryPathInfos(paths, { signal });
-  const sorted = sortTopologically([...infos.values()]);
-  const writer = new ByteWriter();
-  for await (const nar of store.readNars(
-    sorted.map(({ path }) => path),
-    { signal },
-  )) {
-    writer.u64(1);
-    await send(writer.take());
-    for await (const chunk of nar) await send(chunk);
-    const info = infos.get(nar.path);
-    if (info === undefined) throw notValid(session, nar.path);
-    exportTrailer.write(writer, info, context);
+  for await (const chunk of writeExport(context.storeDir, pathsToExport(session, infos))) {
+    await send(chunk);
   }
-  writer.u64(0);
-  await send(writer.take());
+}
+
+async function* pathsToExport(
+  { store, signal }: ServeSession,
+  infos: ReadonlyMap<StorePath, PathInfo>,
+): AsyncGenerator<PathToExport> {
+  const sorted = sortTopologically([...infos.values()]).map(({ path }) => path);
+  for await (const nar of store.readNars(sorted, { signal })) {
+    const info = infos.get(nar.path);
+    if (info !== undefined) yield { info, nar };
+  }
 }
 
 async function requireValid(session: ServeSession, paths: readonly StorePath[]): Promise<void> {
