@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { describe } from 'node:test';
+import { formatDigest, formatHash, hashBytes } from '../../src/format/hash.ts';
+import { contentAddressHasher } from '../../src/format/nar/ca-hash.ts';
 import { NarDecoder } from '../../src/format/nar/decoder.ts';
 import { NarEncoder } from '../../src/format/nar/encoder.ts';
 import { formatListing, ListingBuilder } from '../../src/format/nar/listing.ts';
@@ -97,4 +99,35 @@ describe('NARs and real Nix', () => {
     const written = readFileSync(`${cache}/${hashPart}.ls`, 'utf8');
     assert.equal(formatListing(builder.finish()), written);
   });
+
+  // Nix 2.8 hashes the positions too, 2.34 does not.
+  for (const [version, index] of [
+    ['2.8', 0],
+    ['2.34', 1],
+  ] as const) {
+    const title = `Nix ${version} gives a path that refers to itself one of our two hashes`;
+    peerTest(title, { nix: [version] }, async (nix) => {
+      await using home = makeNixHome(nix(version));
+      const path = '/nix/store/q790zdjk75hm2cn42nh77pqw4gbv1b88-self';
+      const contents = file(`${path}/bin ${path}`);
+      const bytes = nar(directory(entry('a', contents), entry('b', symlink(path))));
+      await home.runOk('nix-store', ['--load-db']);
+      unpack(bytes, home.realPath(path));
+      const hash = formatDigest(hashBytes('sha256', bytes), 'base16');
+      // Path, hash, size, deriver, number of references, references.
+      const input = `${path}\n${hash}\n${bytes.length}\n\n1\n${path}\n`;
+      await home.runOk('nix-store', ['--load-db'], { input });
+      const output = await home.runOk('nix', ['store', 'make-content-addressed', '--json', path]);
+      const made = /-self":\s*"(\/nix\/store\/[^"]*-self)"/.exec(output)?.[1] ?? output;
+      const infos = await home.runOk('nix', ['path-info', '--json', made]);
+      const ca = /"ca":\s*"fixed:r:([^"]*)"/.exec(infos)?.[1] ?? infos;
+      const hashPart = (made.split('/').at(-1) ?? '').slice(0, 32);
+      const request = { method: 'nar', algorithm: 'sha256', selfHashPart: hashPart } as const;
+      const hasher = contentAddressHasher(request);
+      walkTree(home.realPath(made), hasher.visitor);
+      const hashes = hasher.finish().map((hash) => formatHash(hash));
+      assert.equal(hashes.length, 2);
+      assert.equal(hashes[index], ca);
+    });
+  }
 });
