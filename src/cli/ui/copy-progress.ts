@@ -125,5 +125,7 @@ function failureLine(
   { storeDir }: CopyScene,
 ): string {
   const path = printStorePath(storeDir, event.path);
-  return `error: cannot copy "${path}": ${printable(messageOf(event.error))}`;
+  const message = printable(messageOf(event.error));
+  // Most errors name the path already.
+  return message.includes(path) ? `error: ${message}` : `error: cannot copy "${path}": ${message}`;
 }
