@@ -16,7 +16,7 @@ export interface FuzzReport {
 }
 
 /** An input for which something doesn't hold. */
-export interface Finding {
+interface Finding {
   readonly error: unknown;
   readonly input: Uint8Array;
   /** With the seed it leads to the input again. */

@@ -1,9 +1,9 @@
 /** For tests of codecs: values to hex and back, in one piece or as the test cuts it. */
-import { decodeBase16, encodeBase16 } from '../bytes/base16.ts';
-import { ByteReader } from '../bytes/byte-reader.ts';
-import { ByteWriter } from '../bytes/byte-writer.ts';
-import { defaultStoreDir } from '../format/store-path.ts';
-import { protocolVersion, type Codec, type WireContext } from './codec.ts';
+import { decodeBase16, encodeBase16 } from '../../src/bytes/base16.ts';
+import { ByteReader } from '../../src/bytes/byte-reader.ts';
+import { ByteWriter } from '../../src/bytes/byte-writer.ts';
+import { defaultStoreDir } from '../../src/format/store-path.ts';
+import { protocolVersion, type Codec, type WireContext } from '../../src/wire/codec.ts';
 
 /** Version 2.`minor` of the serve protocol, or 1.`minor` of the worker protocol. */
 export function contextAt(minor: number, major = 2): WireContext {

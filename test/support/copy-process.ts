@@ -1,6 +1,6 @@
 /**
  * Copies a closure between two local stores in a process of its own, so that a test may kill it:
- * `node copy-process.ts SOURCE-ROOT DESTINATION-ROOT PATH…`. Prints "begun" before the first path.
+ * `node copy-process.ts SOURCE-ROOT DESTINATION-ROOT PATH…`. Prints "begun", and "added" for each path.
  */
 import { planCopy } from '../../src/copy/plan.ts';
 import { transfer } from '../../src/copy/transfer.ts';
@@ -18,4 +18,8 @@ const plan = await planCopy(
   paths.map((path) => parseStorePath(from.storeDir, path)),
 );
 process.stdout.write('begun\n');
-await transfer(plan, from, to);
+await transfer(plan, from, to, {
+  onEvent({ type }) {
+    if (type === 'path-done') process.stdout.write('added\n');
+  },
+});

@@ -3,7 +3,8 @@
  * address. Every mention counts as 32 zero bytes. Nix up to 2.16 and from 2.35 on appends the position of each
  * mention, `|<offset>`; from 2.17 to 2.34 it does not. (Nix manual, "Content-Addressing Store Objects".)
  */
-import { createHash, type Hash as NodeHash } from 'node:crypto';
+import type { Hash as NodeHash } from 'node:crypto';
+import { crypto } from '../crypto.ts';
 import type { Hash, HashAlgorithm } from '../hash.ts';
 
 export class ModuloHasher {
@@ -18,7 +19,7 @@ export class ModuloHasher {
 
   constructor(algorithm: HashAlgorithm, hashPart: string) {
     this.#algorithm = algorithm;
-    this.#state = createHash(algorithm);
+    this.#state = crypto().createHash(algorithm);
     this.#pattern = Buffer.from(hashPart, 'latin1');
   }
 

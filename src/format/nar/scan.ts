@@ -7,16 +7,20 @@ import { FerryError } from '../../error.ts';
 import { hashPartLength } from '../store-path.ts';
 
 const LAST = hashPartLength - 1;
-const IS_DIGIT: Uint8Array = Uint8Array.from({ length: 256 }, (_, code) =>
-  isNix32(String.fromCharCode(code)) ? 1 : 0,
-);
+const DIGITS = '0123456789abcdfghijklmnpqrsvwxyz';
+/** The value of each byte as a digit, 255 for what is none. */
+const VALUES: Uint8Array = new Uint8Array(256).fill(255);
+for (let value = 0; value < DIGITS.length; value++) VALUES[DIGITS.charCodeAt(value)] = value;
 
 export class HashPartScanner {
   /** Those that were found. */
   readonly found: Set<string> = new Set();
   readonly #wanted: Set<string>;
-  /** Whether a hash part may begin with these two bytes: most runs of digits end here, without making a string. */
-  readonly #beginnings = new Uint8Array(1 << 16);
+  /**
+   * One bit for each four digits: whether a hash part that is wanted begins so. Without it a text that has long runs
+   * of digits, such as base 16, would make a string at each byte.
+   */
+  readonly #beginnings = new Uint8Array(2 ** 20 / 8);
   readonly #seam = new Uint8Array(2 * LAST);
   #seamSize = 0;
 
@@ -27,7 +31,9 @@ export class HashPartScanner {
       if (part.length !== hashPartLength || !isNix32(part)) {
         throw new FerryError('usage', `"${part}" is not a hash part`);
       }
-      this.#beginnings[part.charCodeAt(0) | (part.charCodeAt(1) << 8)] = 1;
+      const beginning = beginningOf(Buffer.from(part), 0);
+      this.#beginnings[beginning >> 3] =
+        bitsAt(this.#beginnings, beginning) | (1 << (beginning & 7));
     }
   }
 
@@ -64,13 +70,14 @@ export class HashPartScanner {
     let known = 0;
     while (at < end) {
       let i = LAST;
-      while (i >= known && IS_DIGIT[bytes[at + i] as number] === 1) i -= 1;
+      while (i >= known && VALUES[bytes[at + i] as number] !== 255) i -= 1;
       if (i >= known) {
         at += i + 1;
         known = LAST - i;
         continue;
       }
-      if (this.#beginnings[(bytes[at] as number) | ((bytes[at + 1] as number) << 8)] === 1) {
+      const beginning = beginningOf(bytes, at);
+      if ((bitsAt(this.#beginnings, beginning) & (1 << (beginning & 7))) !== 0) {
         this.#look(bytes, at);
         if (this.#wanted.size === 0) return;
       }
@@ -85,4 +92,17 @@ export class HashPartScanner {
     );
     if (this.#wanted.delete(part)) this.found.add(part);
   }
+}
+
+/** Four digits as one number. */
+function beginningOf(bytes: Uint8Array, at: number): number {
+  let beginning = 0;
+  for (let i = 0; i < 4; i++) {
+    beginning = (beginning << 5) | (VALUES[bytes[at + i] as number] as number);
+  }
+  return beginning;
+}
+
+function bitsAt(bits: Uint8Array, index: number): number {
+  return bits[index >> 3] as number;
 }
