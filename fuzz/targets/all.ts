@@ -2,6 +2,12 @@
 import type { FuzzTarget } from '../target.ts';
 import { exportTarget } from './export.ts';
 import { narTarget } from './nar.ts';
+import { serveTargets } from './serve.ts';
 import { textTargets } from './texts.ts';
 
-export const fuzzTargets: readonly FuzzTarget[] = [narTarget, exportTarget, ...textTargets];
+export const fuzzTargets: readonly FuzzTarget[] = [
+  narTarget,
+  exportTarget,
+  ...serveTargets,
+  ...textTargets,
+];

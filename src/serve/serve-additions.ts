@@ -5,13 +5,10 @@
  */
 import { FerryError } from '../error.ts';
 import type { PathInfo } from '../format/path-info.ts';
-import type { StorePath } from '../format/store-path.ts';
+import { printStorePath, type StorePath } from '../format/store-path.ts';
 import type { NarStream, PathToAdd } from '../store/store.ts';
 import { addToStoreNar } from '../wire/serve/protocol.ts';
 import { readRequest, sendAnswer, type ServeSession } from './serve-session.ts';
-
-/** A client that sends ahead is never silent for so many milliseconds. */
-const pauseMs = 5;
 
 /** Gives the number of the next command, or undefined at the end; asked again, the same until it was used. */
 export interface Commands {
@@ -55,19 +52,19 @@ async function* incomingPaths(
     const nar = new IncomingNar(session, info);
     yield { info, nar };
     await nar.skipRest();
-  } while ((await withinPause(commands.next())) === addToStoreNar.number);
+  } while ((await nextIfThere(commands)) === addToStoreNar.number);
 }
 
-/** Undefined also when nothing came for a while. */
-async function withinPause(next: Promise<number | undefined>): Promise<number | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const pause = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), pauseMs);
-  });
-  try {
-    return await Promise.race([next, pause]);
-  } finally {
-    clearTimeout(timer);
+/** Undefined also when nothing has come yet: what a client sent ahead is there after the next look at the input. */
+async function nextIfThere(commands: Commands): Promise<number | undefined> {
+  return await Promise.race([commands.next(), afterLookingTwice()]);
+}
+
+async function afterLookingTwice(): Promise<undefined> {
+  for (let i = 0; i < 2; i++) {
+    await new Promise((resolve) => {
+      setImmediate(resolve);
+    });
   }
 }
 
@@ -100,12 +97,12 @@ class IncomingNar implements NarStream {
 
   async #read(): Promise<Uint8Array | undefined> {
     if (this.#left === 0) return undefined;
-    const { reader } = this.#session;
+    const { reader, context } = this.#session;
     const bytes = await reader.some(this.#left);
     if (bytes.length === 0) {
-      throw reader.fail(
-        new FerryError('corrupt', `the NAR of "${this.path}" ends ${this.#left} bytes too early`),
-      );
+      const printed = printStorePath(context.storeDir, this.path);
+      const message = `the NAR of "${printed}" ends ${this.#left} bytes too early`;
+      throw reader.fail(new FerryError('corrupt', message, { path: printed }));
     }
     this.#left -= bytes.length;
     return bytes;

@@ -122,7 +122,11 @@ function readCommands(reader: ByteReader): Commands {
     (await reader.atEnd()) ? undefined : await reader.u64();
   return {
     next: () => {
-      pending ??= read();
+      if (pending === undefined) {
+        pending = read();
+        // It may fail while nobody waits for it; whoever asks next is told.
+        pending.catch(() => {});
+      }
       return pending;
     },
     used: () => {

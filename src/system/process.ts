@@ -23,7 +23,7 @@ export interface RunningProcess extends Transport {
   readonly exited: Promise<Exit>;
 }
 
-export interface Exit {
+interface Exit {
   readonly status?: number | undefined;
   readonly signal?: string | undefined;
 }

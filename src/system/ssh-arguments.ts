@@ -11,7 +11,7 @@ export interface SshTarget {
 }
 
 /** Where connections meet that share one authentication. The first one, the master, makes the socket. */
-export interface SshSharing {
+interface SshSharing {
   readonly socket: string;
   readonly isMaster: boolean;
 }

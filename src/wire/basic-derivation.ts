@@ -15,14 +15,14 @@ export interface BasicDerivation {
 }
 
 /** Which of the texts are empty tells the kind of the output (formats of `.drv` files). */
-export interface BasicDerivationOutput {
+interface BasicDerivationOutput {
   readonly name: string;
   readonly path: string;
   readonly hashAlgorithm: string;
   readonly hash: string;
 }
 
-export interface BasicDerivationVariable {
+interface BasicDerivationVariable {
   readonly name: ByteString;
   readonly value: ByteString;
 }

@@ -43,15 +43,6 @@ export interface BuiltOutput {
   readonly signatures: readonly string[];
 }
 
-export function isBuildSuccess(status: BuildStatus): boolean {
-  return (
-    status === 'Built' ||
-    status === 'Substituted' ||
-    status === 'AlreadyValid' ||
-    status === 'ResolvesToAlreadyValid'
-  );
-}
-
 export function buildStatusNumber(status: BuildStatus): number {
   return STATUS_NAMES.indexOf(status);
 }

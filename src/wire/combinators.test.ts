@@ -21,7 +21,13 @@ import {
   struct,
   u64,
 } from './combinators.ts';
-import { contextAt, fromHexLines, hexLines, readValue, writeValue } from './codec-testing.ts';
+import {
+  contextAt,
+  fromHexLines,
+  hexLines,
+  readValue,
+  writeValue,
+} from '../../test/support/codecs.ts';
 
 interface Pair {
   readonly name: string;

@@ -9,7 +9,7 @@ import { bytes, constant, struct } from './combinators.ts';
 import { optionalStorePath, storePath, storePathSet } from './store-codecs.ts';
 import { FerryError } from '../error.ts';
 
-export const exportMagic = 0x4558494e;
+const exportMagic = 0x4558494e;
 
 export interface ExportTrailer {
   readonly magic?: undefined;

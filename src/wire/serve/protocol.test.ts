@@ -7,7 +7,13 @@ import type { PathInfo } from '../../format/path-info.ts';
 import { parseStorePathBaseName } from '../../format/store-path.ts';
 import type { BuildResult } from '../build-result.ts';
 import type { Codec } from '../codec.ts';
-import { contextAt, fromHexLines, hexLines, readValue, writeValue } from '../codec-testing.ts';
+import {
+  contextAt,
+  fromHexLines,
+  hexLines,
+  readValue,
+  writeValue,
+} from '../../../test/support/codecs.ts';
 import {
   addToStoreNar,
   buildDerivation,

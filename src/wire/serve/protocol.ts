@@ -28,8 +28,6 @@ export const serveVersion: number = protocolVersion(2, 8);
 export const serveVersionMin: number = protocolVersion(2, 2);
 /** From here on NARs are sent one by one with their infos (AddToStoreNar); before it as an export stream. */
 export const serveVersionAddToStoreNar: number = protocolVersion(2, 5);
-/** From here on infos have hashes and signatures. */
-export const serveVersionNarHash: number = protocolVersion(2, 4);
 
 /** One row of the table of operations, without its types. */
 export interface ServeOperationRow {
