@@ -2,10 +2,10 @@
  * Feeds a stream to a thread. Chunks are copied into buffers that travel to the thread and back: what a source yields
  * may be someone else's memory and can't be handed over, and a message for each small chunk would cost more.
  */
-import type { Thread } from './thread.ts';
+import type { RunningJob, Thread } from './thread.ts';
 
 export class StreamFeeder {
-  readonly #source: AsyncIterator<Uint8Array>;
+  readonly #source: AsyncIterable<Uint8Array>;
   readonly #thread: Thread;
   readonly #onBytes: (bytes: number) => void;
   #buffer: Uint8Array<ArrayBuffer> | undefined;
@@ -14,29 +14,30 @@ export class StreamFeeder {
   #wake: (() => void) | undefined;
 
   constructor(source: AsyncIterable<Uint8Array>, thread: Thread, onBytes: (bytes: number) => void) {
-    this.#source = source[Symbol.asyncIterator]();
+    this.#source = source;
     this.#thread = thread;
     this.#onBytes = onBytes;
   }
 
   /** Resolves once the thread was told of the end, or when it is stopped. @throws what the source throws */
-  async run(): Promise<void> {
+  async run(job: RunningJob): Promise<void> {
+    const source = this.#source[Symbol.asyncIterator]();
     try {
       for (;;) {
-        const next = await this.#source.next();
+        const next = await source.next();
         if (this.#isStopped) break;
         if (next.done === true) {
-          this.#flush();
-          this.#thread.sendEnd();
+          this.#flush(job);
+          job.sendEnd();
           return;
         }
-        await this.#copy(next.value);
+        await this.#copy(next.value, job);
         this.#onBytes(next.value.length);
       }
     } finally {
       if (this.#buffer !== undefined) this.#thread.returnBuffer(this.#buffer);
     }
-    await this.#source.return?.();
+    await source.return?.();
   }
 
   /** To be called when the thread gave a buffer back. */
@@ -50,7 +51,7 @@ export class StreamFeeder {
     this.#wake?.();
   }
 
-  async #copy(chunk: Uint8Array): Promise<void> {
+  async #copy(chunk: Uint8Array, job: RunningJob): Promise<void> {
     for (let at = 0; at < chunk.length && !this.#isStopped; ) {
       const buffer = (this.#buffer ??= this.#thread.takeBuffer());
       if (buffer === undefined) {
@@ -63,13 +64,13 @@ export class StreamFeeder {
       buffer.set(part, this.#filled);
       this.#filled += part.length;
       at += part.length;
-      if (this.#filled === buffer.length) this.#flush();
+      if (this.#filled === buffer.length) this.#flush(job);
     }
   }
 
-  #flush(): void {
+  #flush(job: RunningJob): void {
     if (this.#buffer === undefined) return;
-    this.#thread.send(this.#buffer, this.#filled);
+    job.send(this.#buffer, this.#filled);
     this.#buffer = undefined;
     this.#filled = 0;
   }

@@ -1,11 +1,16 @@
 /** A fixed number of threads, each started when it is first needed, and who waits for one. */
 import { FerryError } from '../../error.ts';
 import type { Job, JobResult } from './messages.ts';
-import { Thread, type JobListener } from './thread.ts';
+import { Thread, type JobListener, type RunningJob } from './thread.ts';
 
 interface Waiting {
   readonly resolve: (thread: Thread) => void;
   readonly reject: (error: unknown) => void;
+}
+
+export interface StartedJob extends RunningJob {
+  /** @throws what the job threw; the signal's reason */
+  readonly result: Promise<JobResult | undefined>;
 }
 
 /** Milliseconds that an aborted job has to clean up, before its caller hears of the abort all the same. */
@@ -16,7 +21,8 @@ const CLOSE_MS = 5_000;
 export class ThreadPool implements AsyncDisposable {
   readonly #width: number;
   readonly #idle: Thread[] = [];
-  readonly #busy = new Set<Thread>();
+  /** Those that were acquired, with their jobs as soon as they have one. */
+  readonly #busy = new Map<Thread, RunningJob | undefined>();
   readonly #waiting = new Set<Waiting>();
   #whenEmpty: (() => void) | undefined;
   #isClosed = false;
@@ -25,7 +31,7 @@ export class ThreadPool implements AsyncDisposable {
     this.#width = width;
   }
 
-  /** A thread for one `run`. Whoever asks first is served first. @throws the signal's reason */
+  /** A thread for one `start`, which must follow. Whoever asks first is served first. @throws the signal's reason */
   async acquire(signal?: AbortSignal): Promise<Thread> {
     signal?.throwIfAborted();
     if (this.#isClosed) throw closed();
@@ -52,36 +58,15 @@ export class ThreadPool implements AsyncDisposable {
   }
 
   /**
-   * Runs a job on a thread that was acquired, and gives the thread back when the job is really over.
-   * @throws what the job threw; the signal's reason
+   * Starts a job on a thread that was acquired. The thread goes back when the job is really over.
+   * An abort reaches the job; see `resultOf`.
    */
-  async run(
-    thread: Thread,
-    job: Job,
-    listener: JobListener,
-    signal?: AbortSignal,
-  ): Promise<JobResult | undefined> {
-    const running = thread.run(job, listener).finally(() => this.#release(thread));
-    const late = Promise.withResolvers<never>();
-    let timeout: NodeJS.Timeout | undefined;
-    const onAbort = (): void => {
-      thread.stop();
-      timeout = setTimeout(() => late.reject(signal?.reason), ABORT_MS);
-    };
-    if (signal?.aborted === true) onAbort();
-    else signal?.addEventListener('abort', onAbort, { once: true });
-    try {
-      const outcome = await Promise.race([running, late.promise]);
-      if (outcome.kind === 'done') return outcome.result;
-    } catch (error) {
-      signal?.throwIfAborted();
-      throw error;
-    } finally {
-      signal?.removeEventListener('abort', onAbort);
-      clearTimeout(timeout);
-    }
-    signal?.throwIfAborted();
-    throw stopped();
+  start(thread: Thread, job: Job, listener: JobListener, signal?: AbortSignal): StartedJob {
+    const running = thread.run(job, listener);
+    this.#busy.set(thread, running);
+    if (this.#isClosed) running.stop();
+    const over = running.outcome.finally(() => this.#release(thread));
+    return { ...running, result: resultOf({ ...running, outcome: over }, signal) };
   }
 
   /** Stops what runs, and ends the threads. */
@@ -94,11 +79,11 @@ export class ThreadPool implements AsyncDisposable {
       const timer = Promise.withResolvers<void>();
       const timeout = setTimeout(timer.resolve, CLOSE_MS);
       this.#whenEmpty = timer.resolve;
-      for (const thread of this.#busy) thread.stop();
+      for (const running of this.#busy.values()) running?.stop();
       await timer.promise;
       clearTimeout(timeout);
     }
-    const threads = [...this.#idle, ...this.#busy];
+    const threads = [...this.#idle, ...this.#busy.keys()];
     await Promise.all(threads.map((thread) => thread.terminate()));
   }
 
@@ -108,7 +93,7 @@ export class ThreadPool implements AsyncDisposable {
     // One may have died since.
     while (thread?.isDead === true) thread = this.#idle.pop();
     thread ??= new Thread();
-    this.#busy.add(thread);
+    this.#busy.set(thread, undefined);
     return thread;
   }
 
@@ -125,6 +110,33 @@ export class ThreadPool implements AsyncDisposable {
     this.#waiting.delete(first);
     first.resolve(next);
   }
+}
+
+/** The end of a job for who waits for it: an aborted one that takes long to clean up is not waited for. */
+async function resultOf(
+  running: RunningJob,
+  signal: AbortSignal | undefined,
+): Promise<JobResult | undefined> {
+  const late = Promise.withResolvers<never>();
+  let timeout: NodeJS.Timeout | undefined;
+  const onAbort = (): void => {
+    running.stop();
+    timeout = setTimeout(() => late.reject(signal?.reason), ABORT_MS);
+  };
+  if (signal?.aborted === true) onAbort();
+  else signal?.addEventListener('abort', onAbort, { once: true });
+  try {
+    const outcome = await Promise.race([running.outcome, late.promise]);
+    if (outcome.kind === 'done') return outcome.result;
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
+  } finally {
+    signal?.removeEventListener('abort', onAbort);
+    clearTimeout(timeout);
+  }
+  signal?.throwIfAborted();
+  throw stopped();
 }
 
 function closed(): FerryError {

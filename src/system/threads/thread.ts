@@ -3,7 +3,14 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { FerryError, messageOf } from '../../error.ts';
-import { createControl, requestStop, resetControl, type Control } from './control.ts';
+import {
+  createControl,
+  giveCredit,
+  isMarkedCreated,
+  requestStop,
+  resetControl,
+  type Control,
+} from './control.ts';
 import { errorFromData, type Job, type JobResult, type ToMain, type ToWorker } from './messages.ts';
 
 /** What a job tells while it runs. */
@@ -28,16 +35,33 @@ const BUFFERS_MAX = 3;
 // A thread needs a few MiB. The limits are for the largest directories, whose names are all in memory at once.
 const LIMITS = { maxOldGenerationSizeMb: 512, maxYoungGenerationSizeMb: 4 };
 
-interface RunningJob {
+/**
+ * A job on its thread. Once it is over none of its methods does anything: by then the thread may be at work for someone
+ * else.
+ */
+export interface RunningJob {
+  /** @throws what the job threw; FerryError `internal` when the thread died. */
+  readonly outcome: Promise<JobOutcome>;
+  /** The job ends soon: with `stopped`, or as it just did. */
+  stop(): void;
+  /** One of its chunks was taken: it may send one more. */
+  giveCredit(): void;
+  /** Hands over the first `size` bytes of a buffer of the thread (`takeBuffer`). */
+  send(buffer: Uint8Array<ArrayBuffer>, size: number): void;
+  /** No more follows. */
+  sendEnd(): void;
+}
+
+interface CurrentJob {
   readonly listener: JobListener;
   readonly resolve: (outcome: JobOutcome) => void;
   readonly reject: (error: unknown) => void;
 }
 
 export class Thread {
-  readonly control: Control = createControl();
+  readonly #control: Control = createControl();
   readonly #worker: Worker;
-  #job: RunningJob | undefined;
+  #job: CurrentJob | undefined;
   #isDead = false;
   readonly #spare: Uint8Array<ArrayBuffer>[] = [];
   #bufferCount = 0;
@@ -45,7 +69,7 @@ export class Thread {
   constructor() {
     this.#worker = new Worker(workerUrl(), {
       name: 'ferry tree worker',
-      workerData: this.control,
+      workerData: this.#control,
       resourceLimits: LIMITS,
       execArgv: [],
     });
@@ -60,24 +84,41 @@ export class Thread {
     return this.#isDead;
   }
 
-  /** @throws what the job threw; FerryError `internal` when the thread died. */
-  run(job: Job, listener: JobListener = {}): Promise<JobOutcome> {
-    resetControl(this.control, CREDITS);
-    return new Promise((resolve, reject) => {
-      if (this.#isDead || this.#job !== undefined) {
-        throw new FerryError('internal', 'a worker thread got a job that it cannot take');
-      }
-      this.#job = { listener, resolve, reject };
-      this.#worker.ref();
-      this.#post({ kind: 'job', job });
-    });
+  /** Whether the last job made something at its target. */
+  get hasCreatedTarget(): boolean {
+    return isMarkedCreated(this.#control);
   }
 
-  /** The job at hand ends soon: with `stopped`, or as it just did. */
-  stop(): void {
-    if (this.#job === undefined) return;
-    requestStop(this.control);
-    this.#post({ kind: 'stop' });
+  run(job: Job, listener: JobListener = {}): RunningJob {
+    const { promise: outcome, resolve, reject } = Promise.withResolvers<JobOutcome>();
+    const current: CurrentJob = { listener, resolve, reject };
+    if (this.#isDead || this.#job !== undefined) {
+      reject(new FerryError('internal', 'a worker thread got a job that it cannot take'));
+    } else {
+      resetControl(this.#control, CREDITS);
+      this.#post({ kind: 'job', job });
+      this.#job = current;
+      this.#worker.ref();
+    }
+    const isOver = (): boolean => this.#job !== current;
+    return {
+      outcome,
+      stop: () => {
+        if (isOver()) return;
+        requestStop(this.#control);
+        this.#post({ kind: 'stop' });
+      },
+      giveCredit: () => {
+        if (!isOver()) giveCredit(this.#control);
+      },
+      send: (buffer, size) => {
+        if (isOver()) this.returnBuffer(buffer);
+        else this.#post({ kind: 'chunk', bytes: buffer.subarray(0, size) }, [buffer.buffer]);
+      },
+      sendEnd: () => {
+        if (!isOver()) this.#post({ kind: 'end' });
+      },
+    };
   }
 
   /** A buffer to fill and `send`; undefined while all are on their way. */
@@ -91,16 +132,6 @@ export class Thread {
   /** Keeps a buffer that was taken and not sent. */
   returnBuffer(buffer: Uint8Array<ArrayBuffer>): void {
     this.#spare.push(buffer);
-  }
-
-  /** Hands over the first `size` bytes of a buffer that was taken. */
-  send(buffer: Uint8Array<ArrayBuffer>, size: number): void {
-    this.#post({ kind: 'chunk', bytes: buffer.subarray(0, size) }, [buffer.buffer]);
-  }
-
-  /** No more follows. */
-  sendEnd(): void {
-    this.#post({ kind: 'end' });
   }
 
   async terminate(): Promise<void> {
@@ -134,7 +165,7 @@ export class Thread {
     }
   }
 
-  #settle(): RunningJob | undefined {
+  #settle(): CurrentJob | undefined {
     const job = this.#job;
     this.#job = undefined;
     this.#worker.unref();

@@ -291,12 +291,13 @@ describe('tree workers', () => {
     await workers.unpack({ source: chunksOf(large, 100_000), target: `${dir}/tree` });
     const thread = new Thread();
     // Nobody takes its chunks, so that it waits.
-    const running = thread.run({ kind: 'pack', tree: `${dir}/tree` });
+    const { outcome } = thread.run({ kind: 'pack', tree: `${dir}/tree` });
     await Promise.all([
-      assert.rejects(running, { code: 'internal', message: /a worker thread ended in the middle/ }),
+      assert.rejects(outcome, { code: 'internal', message: /a worker thread ended in the middle/ }),
       sleep(200).then(() => thread.terminate()),
     ]);
     assert.equal(thread.isDead, true);
-    await assert.rejects(thread.run({ kind: 'remove', tree: `${dir}/none` }), { code: 'internal' });
+    const { outcome: next } = thread.run({ kind: 'remove', tree: `${dir}/none` });
+    await assert.rejects(next, { code: 'internal' });
   });
 });

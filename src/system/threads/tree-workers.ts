@@ -4,7 +4,6 @@ import { dirname } from 'node:path';
 import { FerryError } from '../../error.ts';
 import type { HashRequest, TreeDigest, TreeWorkers, UnpackRequest } from '../tree-jobs.ts';
 import { inheritsAcl, loadXattrs } from '../xattrs.ts';
-import { giveCredit, isMarkedCreated } from './control.ts';
 import { StreamFeeder } from './feed.ts';
 import type { Job, JobResult, UnpackJob } from './messages.ts';
 import { ThreadPool } from './thread-pool.ts';
@@ -56,7 +55,8 @@ class ThreadedTreeWorkers implements TreeWorkers {
       end = result;
       news.resolve();
     };
-    void this.#packers.run(thread, { kind: 'pack', tree }, { onChunk }, signal).then(
+    const job = this.#packers.start(thread, { kind: 'pack', tree }, { onChunk }, signal);
+    void job.result.then(
       () => ended({}),
       (error: unknown) => ended({ error }),
     );
@@ -65,7 +65,7 @@ class ThreadedTreeWorkers implements TreeWorkers {
         const chunk = chunks.shift();
         if (chunk !== undefined) {
           yield chunk;
-          giveCredit(thread.control);
+          job.giveCredit();
         } else if (end === undefined) {
           await news.promise;
           news = Promise.withResolvers();
@@ -76,8 +76,7 @@ class ThreadedTreeWorkers implements TreeWorkers {
         }
       }
     } finally {
-      // Does nothing where the job is over, and the thread is not yet given to another before it is.
-      if (end === undefined) thread.stop();
+      job.stop();
     }
   }
 
@@ -98,7 +97,7 @@ class ThreadedTreeWorkers implements TreeWorkers {
         : await this.#unpackStream(thread, source, job, { onBytes, signal });
       return { narHash, narSize, caHashes };
     } catch (error) {
-      if (thread.isDead && isMarkedCreated(thread.control)) await this.remove(target);
+      if (thread.isDead && thread.hasCreatedTarget) await this.#cleanUp(target);
       throw error;
     }
   }
@@ -111,7 +110,7 @@ class ThreadedTreeWorkers implements TreeWorkers {
 
   async remove(tree: string): Promise<void> {
     const thread = await this.#others.acquire();
-    await this.#others.run(thread, { kind: 'remove', tree }, {});
+    await this.#others.start(thread, { kind: 'remove', tree }, {}).result;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -129,7 +128,8 @@ class ThreadedTreeWorkers implements TreeWorkers {
       told += bytes;
       onBytes?.(bytes);
     };
-    const result = ensureResult(await this.#others.run(thread, job, { onProgress }, signal));
+    const { result: ended } = this.#others.start(thread, job, { onProgress }, signal);
+    const result = ensureResult(await ended);
     if (result.narSize > told) onBytes?.(result.narSize - told);
     return result;
   }
@@ -143,18 +143,27 @@ class ThreadedTreeWorkers implements TreeWorkers {
     const feeder = new StreamFeeder(source, thread, (bytes) => onBytes?.(bytes));
     const listener = { onBuffer: () => feeder.bufferIsBack() };
     let failure: { readonly error: unknown } | undefined;
-    const running = this.#others.run(thread, { kind: 'unpack-stream', ...job }, listener, signal);
-    void feeder.run().catch((error: unknown) => {
+    const running = this.#others.start(thread, { kind: 'unpack-stream', ...job }, listener, signal);
+    void feeder.run(running).catch((error: unknown) => {
       failure = { error };
-      thread.stop();
+      running.stop();
     });
     try {
-      return ensureResult(await running);
+      return ensureResult(await running.result);
     } catch (error) {
       signal?.throwIfAborted();
       throw failure === undefined ? error : failure.error;
     } finally {
       feeder.stop();
+    }
+  }
+
+  /** After the death of the thread that should have done it. */
+  async #cleanUp(target: string): Promise<void> {
+    try {
+      await this.remove(target);
+    } catch {
+      // That the thread died is what there is to tell; what is left is no valid path, and garbage.
     }
   }
 
