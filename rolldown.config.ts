@@ -1,16 +1,31 @@
-/** Two bundles: the command, which loads what it needs lazily, and the worker thread beside it. */
-import { defineConfig } from 'rolldown';
+/**
+ * Two bundles: the command, and the worker thread beside it. Every file that is loaded costs a start of ferry a
+ * millisecond, so what each copy needs is one chunk; the other commands, and stores behind ssh, load theirs.
+ */
+import { defineConfig, type RolldownOptions } from 'rolldown';
 
-export default defineConfig({
-  input: { ferry: 'src/cli/main.ts', worker: 'src/system/threads/worker.ts' },
+const CORE =
+  /src\/(error|bytes\/|format\/|config\/|copy\/|store\/(local\/|store|open-)|system\/(?!process|ssh|shell)|cli\/(ui\/|commands\/copy|[\w-]+\.ts$))/;
+const LATE =
+  /src\/(system\/threads\/|cli\/(main|help|manual|nearest|shell-completions|verify|print)|format\/(export|derivation))/;
+
+const common: RolldownOptions = {
   platform: 'node',
   external: ['koffi'],
-  output: {
-    dir: 'dist',
-    format: 'esm',
-    entryFileNames: '[name].js',
-    chunkFileNames: 'chunks/[name]-[hash].js',
-    minify: false,
-    sourcemap: false,
+  output: { dir: 'dist', format: 'esm', entryFileNames: '[name].js', minify: false },
+};
+
+export default defineConfig([
+  {
+    ...common,
+    input: { ferry: 'src/cli/main.ts' },
+    output: {
+      ...common.output,
+      chunkFileNames: 'chunks/[name]-[hash].js',
+      codeSplitting: {
+        groups: [{ name: 'core', test: (id) => CORE.test(id) && !LATE.test(id) }],
+      },
+    },
   },
-});
+  { ...common, input: { worker: 'src/system/threads/worker.ts' } },
+]);

@@ -16,7 +16,7 @@ const CLEAN_UP_MS = 1000;
 const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 const SHOW_CURSOR = '\u001b[?25h';
 
-await run();
+void run();
 
 async function run(): Promise<never> {
   const stop = new AbortController();

@@ -2,11 +2,12 @@
  * Hashes and their texts: `sha256:<Nix32>`, `sha256:<base 16>`, `sha256:<base 64>`, and SRI `sha256-<base 64>`
  * (Nix manual, "Hashes"). Which encoding it is shows in the length.
  */
-import { createHash, type Hash as NodeHash } from 'node:crypto';
+import type { Hash as NodeHash } from 'node:crypto';
 import { decodeBase16, encodeBase16 } from '../bytes/base16.ts';
 import { decodeBase64, encodeBase64 } from '../bytes/base64.ts';
 import { decodeNix32, encodeNix32, nix32Length } from '../bytes/nix32.ts';
 import { FerryError } from '../error.ts';
+import { crypto } from './crypto.ts';
 
 export type HashAlgorithm = 'md5' | 'sha1' | 'sha256' | 'sha512';
 export type HashEncoding = 'base16' | 'nix32' | 'base64' | 'sri';
@@ -94,7 +95,10 @@ export function hashesEqual(a: Hash, b: Hash): boolean {
 
 /** Hash of bytes that are all there; text counts as UTF-8. */
 export function hashBytes(algorithm: HashAlgorithm, data: Uint8Array | string): Hash {
-  return { algorithm, digest: new Uint8Array(createHash(algorithm).update(data).digest()) };
+  return {
+    algorithm,
+    digest: new Uint8Array(crypto().createHash(algorithm).update(data).digest()),
+  };
 }
 
 /** Hash of bytes that come in pieces, with their count. */
@@ -106,7 +110,7 @@ export class StreamingHash {
 
   constructor(algorithm: HashAlgorithm = 'sha256') {
     this.#algorithm = algorithm;
-    this.#state = createHash(algorithm);
+    this.#state = crypto().createHash(algorithm);
   }
 
   update(chunk: Uint8Array): void {

@@ -2,16 +2,10 @@
  * Ed25519 keys and signatures as Nix writes them: `<key name>:<base 64>`. A secret key is the 32-byte seed followed by
  * the 32-byte public key; a signature has 64 bytes. (Nix manual, "nix key", "Signatures".)
  */
-import {
-  createPrivateKey,
-  createPublicKey,
-  generateKeyPairSync,
-  sign,
-  verify,
-  type KeyObject,
-} from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import { decodeBase64, encodeBase64 } from '../bytes/base64.ts';
 import { FerryError, messageOf } from '../error.ts';
+import { crypto } from './crypto.ts';
 
 export interface PublicKey {
   readonly name: string;
@@ -56,7 +50,7 @@ export function generateSecretKey(name: string): SecretKey {
       `"${name}" can't name a key: it is empty, or has a colon or a blank`,
     );
   }
-  const pair = generateKeyPairSync('ed25519');
+  const pair = crypto().generateKeyPairSync('ed25519');
   const der = pair.privateKey.export({ format: 'der', type: 'pkcs8' });
   const publicDer = pair.publicKey.export({ format: 'der', type: 'spki' });
   return {
@@ -68,21 +62,22 @@ export function generateSecretKey(name: string): SecretKey {
 
 /** The signature of a text, `<key name>:<base 64>`. */
 export function signText(key: SecretKey, text: string): string {
-  const privateKey = createPrivateKey({
+  const privateKey = crypto().createPrivateKey({
     key: Buffer.concat([PKCS8, key.seed]),
     format: 'der',
     type: 'pkcs8',
   });
-  return `${key.name}:${encodeBase64(sign(null, Buffer.from(text), privateKey))}`;
+  return `${key.name}:${encodeBase64(crypto().sign(null, Buffer.from(text), privateKey))}`;
 }
 
 /** Keys that are trusted, by name. Of two keys with one name the first counts, as in Nix. */
 export class TrustedKeys {
-  readonly #keys = new Map<string, KeyObject>();
+  readonly #keys = new Map<string, PublicKey>();
+  readonly #loaded = new Map<string, KeyObject>();
 
   constructor(keys: Iterable<PublicKey>) {
     for (const key of keys) {
-      if (!this.#keys.has(key.name)) this.#keys.set(key.name, toKeyObject(key));
+      if (!this.#keys.has(key.name)) this.#keys.set(key.name, key);
     }
   }
 
@@ -96,8 +91,10 @@ export class TrustedKeys {
     const key = colon > 0 ? this.#keys.get(signature.slice(0, colon)) : undefined;
     if (key === undefined) return false;
     try {
+      const loaded = this.#loaded.get(key.name) ?? toKeyObject(key);
+      this.#loaded.set(key.name, loaded);
       const bytes = decodeBase64(signature.slice(colon + 1));
-      return bytes.length === 64 && verify(null, Buffer.from(text), key, bytes);
+      return bytes.length === 64 && crypto().verify(null, Buffer.from(text), loaded, bytes);
     } catch {
       return false;
     }
@@ -115,7 +112,11 @@ export function isSignature(text: string): boolean {
 }
 
 function toKeyObject(key: PublicKey): KeyObject {
-  return createPublicKey({ key: Buffer.concat([SPKI, key.bytes]), format: 'der', type: 'spki' });
+  return crypto().createPublicKey({
+    key: Buffer.concat([SPKI, key.bytes]),
+    format: 'der',
+    type: 'spki',
+  });
 }
 
 function splitKey(text: string, size: number, what: string): { name: string; bytes: Uint8Array } {

@@ -2,7 +2,7 @@
  * Permanent roots: a symbolic link anywhere, and one to that link in `gcroots/auto`, where the garbage collector
  * looks. Remove the first and the second means nothing any more.
  */
-import { randomBytes } from 'node:crypto';
+import { crypto } from '../../format/crypto.ts';
 import { lstatSync, readlinkSync, renameSync, symlinkSync, unlinkSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { FerryError } from '../../error.ts';
@@ -44,7 +44,7 @@ function requireReplaceable(link: string, storeDir: string): void {
 /** In one step, so that there is a root at every moment. */
 function replaceLink(link: string, target: string): void {
   makeDirectory(dirname(link));
-  const temporary = `${link}.tmp-${process.pid}-${randomBytes(6).toString('hex')}`;
+  const temporary = `${link}.tmp-${process.pid}-${crypto().randomBytes(6).toString('hex')}`;
   try {
     symlinkSync(target, temporary);
     try {
