@@ -1,5 +1,5 @@
 /** The store on this machine's own file system: `/nix/store` with its database, or one below another root. */
-import { statfs } from 'node:fs/promises';
+import { statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { FerryError } from '../../error.ts';
 import { hashPartLength, printStorePath, type StorePath } from '../../format/store-path.ts';
@@ -150,15 +150,14 @@ export async function openLocalStore(options: LocalStoreOptions): Promise<LocalS
     async queryClosure(roots, { includeOutputs = false, signal } = {}) {
       signal?.throwIfAborted();
       const asked = [...roots];
-      const [first] = asked;
-      if (first === undefined) return new Map();
-      const closure = (queries: StoreQueries): Map<StorePath, PathInfo> => {
-        const invalid = asked.find((root) => !queries.isValid(root));
-        if (invalid !== undefined) throw notValid(invalid);
-        return queries.closureOf(asked, includeOutputs);
-      };
-      if (connection.forReading() === undefined) throw notValid(first);
-      return ask(new Map(), closure, { signal });
+      const closure = await ask(
+        new Map<StorePath, PathInfo>(),
+        (queries) => queries.closureOf(asked, includeOutputs),
+        { signal },
+      );
+      const invalid = asked.find((root) => !closure.has(root));
+      if (invalid !== undefined) throw notValid(invalid);
+      return closure;
     },
 
     queryOutputs: (drvs, callOptions) =>
@@ -207,7 +206,7 @@ export async function openLocalStore(options: LocalStoreOptions): Promise<LocalS
       return refusals;
     },
 
-    freeSpace: () => freeSpaceAt(realDir),
+    freeSpace: async () => freeSpaceAt(realDir),
 
     queryAllValidPaths: (callOptions) => ask([], (queries) => queries.allPaths(), callOptions),
 
@@ -260,10 +259,10 @@ function packedWhenRead(
 }
 
 /** Of the file system that the store is on or, while there is none, will be on. */
-async function freeSpaceAt(realDir: string): Promise<FreeSpace> {
+function freeSpaceAt(realDir: string): FreeSpace {
   for (let dir = realDir; ; dir = join(dir, '..')) {
     try {
-      const { bavail, bsize, ffree, files } = await statfs(dir);
+      const { bavail, bsize, ffree, files } = statfsSync(dir);
       return { bytes: bavail * bsize, ...(files > 0 ? { files: ffree } : {}) };
     } catch (error) {
       if (dir === '/') throw translateOsError(error, 'see how much is free in', realDir);

@@ -1,9 +1,7 @@
 /** What the database of a store is asked. Nothing here waits or changes anything. */
-import { FerryError } from '../../error.ts';
 import type { PathInfo } from '../../format/path-info.ts';
 import {
   compareStorePaths,
-  isDerivation,
   isStorePathBaseName,
   parseStorePath,
   printStorePath,
@@ -18,7 +16,7 @@ export interface StoreQueries {
   idOf(path: StorePath): number | undefined;
   isValid(path: StorePath): boolean;
   infoOf(path: StorePath): PathInfo | undefined;
-  /** @throws FerryError `not-found` naming the first root that isn't valid. */
+  /** Roots that aren't valid give nothing. */
   closureOf(roots: Iterable<StorePath>, includeOutputs: boolean): Map<StorePath, PathInfo>;
   /** Valid outputs of a derivation. */
   outputsOf(drv: StorePath): StorePath[];
@@ -50,14 +48,15 @@ export function makeQueries(db: SqliteDatabase, storeDir: StoreDir): StoreQuerie
   const byPath = db.query<Row>(
     `select ${infoColumns}, (select group_concat(r.path, ' ') from Refs join ValidPaths r on reference = r.id where referrer = v.id) from ValidPaths v where path = ?`,
   );
-  const byId = db.query<Row>(
-    `select ${infoColumns}, (select group_concat(reference, ' ') from Refs where referrer = v.id) from ValidPaths v where id = ?`,
+  // The whole walk is one statement: coming back here for each path would take three times as long.
+  const closure = db.query<Row>(closureSql(''));
+  const closureWithOutputs = db.query<Row>(
+    closureSql(
+      'union select v.id from closure join DerivationOutputs o on o.drv = closure.id join ValidPaths v on v.path = o.path',
+    ),
   );
   const referrers = db.query<[string]>(
     'select v.path from ValidPaths r join Refs on reference = r.id join ValidPaths v on referrer = v.id where r.path = ?',
-  );
-  const outputIds = db.query<[number]>(
-    'select v.id from DerivationOutputs o join ValidPaths v on v.path = o.path where o.drv = ?',
   );
   const outputs = db.query<[string]>(
     'select o.path from ValidPaths d join DerivationOutputs o on o.drv = d.id join ValidPaths v on v.path = o.path where d.path = ?',
@@ -82,32 +81,21 @@ export function makeQueries(db: SqliteDatabase, storeDir: StoreDir): StoreQuerie
       return infoOfRow(storeDir, path, row, names);
     },
     closureOf(roots, includeOutputs) {
-      // By row ids, which are small and quick: each path is turned into text once.
-      const rows = new Map<number, { path: StorePath; row: Row; references: number[] }>();
-      const queue: number[] = [];
-      for (const root of roots) queue.push(idOf(root) ?? fail(print(root)));
-      for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
-        if (rows.has(next)) continue;
-        const row = byId.get(next);
-        if (row === undefined) continue;
-        const path = parse(row[1]);
-        const ids = words(row[9]).map(Number);
-        rows.set(next, { path, row, references: ids });
-        for (const reference of ids) if (!rows.has(reference)) queue.push(reference);
-        if (includeOutputs && isDerivation(path)) {
-          for (const [output] of outputIds.all(next)) queue.push(output);
+      const query = includeOutputs ? closureWithOutputs : closure;
+      const rows = query.all(JSON.stringify(Array.from(roots, print)));
+      const paths = new Map(rows.map((row) => [row[0], parse(row[1])]));
+      const infos = new Map<StorePath, PathInfo>();
+      for (const row of rows) {
+        const path = paths.get(row[0]);
+        if (path === undefined) continue;
+        const references: StorePath[] = [];
+        for (const id of words(row[9])) {
+          const reference = paths.get(Number(id));
+          if (reference !== undefined) references.push(reference);
         }
+        infos.set(path, infoOfRow(storeDir, path, row, references.sort(compareStorePaths)));
       }
-      const closure = new Map<StorePath, PathInfo>();
-      for (const { path, row, references: ids } of rows.values()) {
-        const names: StorePath[] = [];
-        for (const reference of ids) {
-          const known = rows.get(reference);
-          if (known !== undefined) names.push(known.path);
-        }
-        closure.set(path, infoOfRow(storeDir, path, row, names.sort(compareStorePaths)));
-      }
-      return closure;
+      return infos;
     },
     outputsOf: (drv) => parseAll(outputs.all(print(drv))),
     deriversOf: (path) => parseAll(derivers.all(print(path))),
@@ -119,12 +107,17 @@ export function makeQueries(db: SqliteDatabase, storeDir: StoreDir): StoreQuerie
     },
     allPaths: () => parseAll(all.all()),
   };
-
-  function fail(path: string): never {
-    throw new FerryError('not-found', `path "${path}" is not valid`, { path });
-  }
 }
 
 function words(text: string | null): string[] {
   return text === null ? [] : text.split(' ');
+}
+
+function closureSql(more: string): string {
+  return `with recursive closure(id) as (
+    select v.id from json_each(?) root cross join ValidPaths v on v.path = root.value
+    union select reference from closure join Refs on referrer = closure.id
+    ${more}
+  ) select ${infoColumns}, (select group_concat(reference, ' ') from Refs where referrer = v.id)
+  from closure cross join ValidPaths v using (id)`;
 }
