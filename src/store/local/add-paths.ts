@@ -32,6 +32,8 @@ export interface AddContext extends AddingContext {
 const BATCH_PATHS = 128;
 const BATCH_BYTES = 64 << 20;
 const BATCH_MS = 100;
+/** Paths that are locked, hence open files, at the same time. */
+const JOBS_MAX = 384;
 /** Milliseconds that a busy database may hold up the registration of what was done before an error. */
 const LAST_REGISTRATION_MS = 500;
 
@@ -119,6 +121,12 @@ class AddRun {
   async room(): Promise<void> {
     const max = this.#context.workers.width * 4;
     while (this.#running.size >= max) await this.orStopped(Promise.race(this.#running));
+    // Many may be waiting for a large one that they refer to.
+    while (this.#jobs.size >= JOBS_MAX) {
+      await this.#register();
+      if (this.#jobs.size < JOBS_MAX || this.#running.size === 0) break;
+      await this.orStopped(Promise.race(this.#running));
+    }
     this.#signal.throwIfAborted();
   }
 

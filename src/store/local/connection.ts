@@ -4,7 +4,7 @@
  */
 import { accessSync, closeSync, constants, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { FerryError } from '../../error.ts';
+import { FerryError, isFerryError } from '../../error.ts';
 import { loadFlock, openLockFile, waitForLock, type Flock } from '../../system/flock.ts';
 import { errnoOf, translateOsError } from '../../system/os-error.ts';
 import { openSqlite, type SqliteDatabase, type SqliteOptions } from '../../system/sqlite.ts';
@@ -53,12 +53,15 @@ export interface StoreConnection extends Disposable {
 
 const WRITE_HINT =
   'run it as the owner of the store (root for most), or go through the daemon: --to daemon';
+const READ_ONLY_HINT = 'it is mounted read-only, as on NixOS: go through the daemon, --to daemon';
+const READ_HINT =
+  'run it as the owner of the store (root for most), or go through the daemon: --from daemon';
 
 export function connect(options: ConnectionOptions): StoreConnection {
   const { storeDir, realDir, stateDir, uri } = options;
   const dbDir = join(stateDir, 'db');
   const dbFile = join(dbDir, 'db.sqlite');
-  using open = new DisposableStack();
+  const resources = new DisposableStack();
   if (options.allowSymlinkedStore !== true) refuseSymlinks(realDir);
   let readable: ReadableStore | undefined;
   let writable: Promise<WritableStore> | undefined;
@@ -102,15 +105,18 @@ export function connect(options: ConnectionOptions): StoreConnection {
     if (resources.disposed) throw new FerryError('internal', `the store "${uri}" is closed`);
   };
 
-  const resources = open.move();
   return {
     forReading() {
       requireOpen();
-      if (readable === undefined && hasDatabase(dbDir)) {
+      if (readable !== undefined) return readable;
+      try {
+        if (!hasDatabase(dbDir)) return undefined;
         const db = openDatabase();
         readable = { db, queries: makeQueries(db, storeDir) };
+        return readable;
+      } catch (error) {
+        throw explained(error, `cannot read the store "${uri}"`, READ_HINT);
       }
-      return readable;
     },
     async forWriting(signal) {
       requireOpen();
@@ -120,20 +126,22 @@ export function connect(options: ConnectionOptions): StoreConnection {
       } catch (error) {
         // An abort of this caller must not be the answer to the next.
         writable = undefined;
-        if (error instanceof FerryError && error.code === 'denied' && error.hint === undefined) {
-          const path = error.path === undefined ? {} : { path: error.path };
-          throw new FerryError('denied', `cannot write to the store "${uri}": ${error.message}`, {
-            ...path,
-            store: uri,
-            hint: WRITE_HINT,
-            cause: error,
-          });
-        }
-        throw error;
+        throw explained(error, `cannot write to the store "${uri}"`, WRITE_HINT);
       }
     },
     [Symbol.dispose]: () => resources.dispose(),
   };
+}
+
+/** What the system said is about some file; people want to know what they can't do, and what they can instead. */
+function explained(error: unknown, what: string, hint: string): unknown {
+  if (!isFerryError(error, 'denied') || error.hint !== undefined) return error;
+  const isMounted = errnoOf(error.cause) === 'EROFS';
+  return new FerryError('denied', `${what}: ${error.message}`, {
+    ...(error.path === undefined ? {} : { path: error.path }),
+    hint: isMounted ? READ_ONLY_HINT : hint,
+    cause: error,
+  });
 }
 
 /** What this process may do with the database. Opening it for less leaves others undisturbed. */
