@@ -306,6 +306,13 @@ for (const version of nixVersions) {
         assert.equal((await store.queryValidPaths(paths)).size, paths.length, 'they are held');
         if (round === 0) await home.verify();
         await store[Symbol.asyncDispose]();
+        {
+          await using another = await stores.open(home.root);
+          await another.addPaths?.(toAdd(...samples.slice(0, 3)));
+          await home.runOk('nix-store', ['--gc']);
+          const left = new Set(await another.queryAllValidPaths());
+          assert.deepEqual(left, new Set(paths.slice(0, 3)), 'also what was valid already');
+        }
         await home.runOk('nix-store', ['--gc']);
         await using after = await stores.open(home.root);
         assert.deepEqual(await after.queryAllValidPaths(), [], 'and no longer than it is open');

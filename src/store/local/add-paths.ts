@@ -133,11 +133,12 @@ class AddRun {
   /** Begins with a path. Its stream is used up or closed when this returns, its tree may still be at work. */
   async take({ info, nar }: PathToAdd): Promise<void> {
     const { path } = info;
+    // Before anything is asked: what is found valid must not be collected the next moment.
+    await this.#context.store.tempRoots.add([path], this.#signal);
     if (await this.#skipIfValid(info, nar)) return;
-    let lock: PathLock | undefined;
+    let lock: PathLock;
     try {
       this.#requireSound(info);
-      await this.#context.store.tempRoots.add([path], this.#signal);
       lock = await this.#lock(path);
     } catch (error) {
       this.#signal.throwIfAborted();
