@@ -62,8 +62,7 @@ export class ByteReader {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.buffered === 0 && !(await this.#refill())) return EMPTY;
     const bytes = this.#chunk.subarray(this.#at, this.#at + max);
-    this.#at += bytes.length;
-    this.offset += bytes.length;
+    this.#advance(bytes.length);
     return bytes;
   }
 
@@ -77,8 +76,7 @@ export class ByteReader {
   /** Takes bytes that were peeked at. */
   skip(size: number): void {
     if (size > this.buffered) throw new RangeError(`${size} bytes are not there`);
-    this.#at += size;
-    this.offset += size;
+    this.#advance(size);
   }
 
   /** The next `size` bytes as chunks, as they come. Must be used up before anything else is read. */
@@ -107,6 +105,15 @@ export class ByteReader {
   async close(): Promise<void> {
     this.fail(new FerryError('internal', 'read from a stream that was closed'));
     await this.#source.return?.();
+  }
+
+  /** What is used up is let go of: it belongs to whom it was handed. */
+  #advance(size: number): void {
+    this.#at += size;
+    this.offset += size;
+    if (this.buffered > 0) return;
+    this.#chunk = EMPTY;
+    this.#at = 0;
   }
 
   async #refill(): Promise<boolean> {

@@ -41,7 +41,7 @@ export interface ClosureOptions extends CallOptions {
   readonly includeOutputs?: boolean | undefined;
 }
 
-/** The NAR of a valid path. */
+/** The NAR of a valid path. Each chunk is the reader's: to keep, or to give its memory back (`bytes/release.ts`). */
 export interface NarStream extends AsyncIterable<Uint8Array> {
   readonly path: StorePath;
   /**

@@ -69,7 +69,7 @@ export async function startProcess(
     },
     exited,
     readable: child.stdout,
-    write: (bytes) => writeTo(child.stdin, bytes),
+    write: (bytes, onSent) => writeTo(child.stdin, bytes, onSent),
     end: () => {
       child.stdin.end();
     },
@@ -115,9 +115,13 @@ async function spawned(child: Child, program: string): Promise<void> {
   }
 }
 
-function writeTo(stdin: Writable, bytes: Uint8Array): Promise<void> | undefined {
+function writeTo(
+  stdin: Writable,
+  bytes: Uint8Array,
+  onSent: (() => void) | undefined,
+): Promise<void> | undefined {
   if (!stdin.writable) throw closedInput(stdin.errored);
-  if (stdin.write(bytes)) return undefined;
+  if (stdin.write(bytes, onSent && ((error) => !error && onSent()))) return undefined;
   return new Promise((resolve, reject) => {
     const done = (): void => {
       stdin.off('drain', done);

@@ -21,7 +21,7 @@ export interface TreeDigest {
 }
 
 export interface UnpackRequest {
-  /** A NAR as it arrives, or a tree on this machine that is packed by the same thread. */
+  /** A NAR as it arrives, whose chunks are the workers' to release, or a tree on this machine that is packed by the same thread. */
   readonly source: AsyncIterable<Uint8Array> | { readonly tree: string };
   /** The path to make; nothing may be there yet. */
   readonly target: string;

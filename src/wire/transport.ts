@@ -5,10 +5,11 @@ export interface Transport {
   /** What the far end sends; to be iterated once. Each chunk is the caller's. */
   readonly readable: AsyncIterable<Uint8Array>;
   /**
-   * Queues bytes, which now belong to the transport; done when more may be written.
+   * Queues bytes, which stay as they are until they have left: `onSent` may be told of that. Done when more may be
+   * written.
    * @throws FerryError `unavailable` when the far end takes no more.
    */
-  write(bytes: Uint8Array): MaybePromise<void>;
+  write(bytes: Uint8Array, onSent?: () => void): MaybePromise<void>;
   /** No more will be written. */
   end(): void;
   /** Ends it in order, with patience for a second or two; done when it has ended. */

@@ -66,7 +66,7 @@ export function toStream(path: StorePath, ...chunks: readonly Uint8Array[]): Nar
   return {
     path,
     async *[Symbol.asyncIterator]() {
-      yield* chunks;
+      for (const chunk of chunks) yield new Uint8Array(chunk);
     },
   };
 }

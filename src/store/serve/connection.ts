@@ -35,7 +35,7 @@ export interface ConnectionOptions {
 }
 
 /** Writes bytes with back-pressure. */
-export type Sink = (bytes: Uint8Array) => MaybePromise<void>;
+export type Sink = Transport['write'];
 
 /** A request under way. Neither promise needs to be listened to. */
 export interface Exchange<T> {
@@ -234,17 +234,17 @@ export class ServeConnection {
 
   async #write(write: (sink: Sink) => MaybePromise<void>): Promise<void> {
     try {
-      await write((bytes) => this.#send(bytes));
+      await write((bytes, onSent) => this.#send(bytes, onSent));
     } catch (error) {
       this.fail(error);
     }
     if (this.#failure !== undefined) throw this.#failure.error;
   }
 
-  #send(bytes: Uint8Array): MaybePromise<void> {
+  #send(bytes: Uint8Array, onSent?: () => void): MaybePromise<void> {
     if (this.#failure !== undefined) throw this.#failure.error;
     try {
-      const more = this.#transport.write(bytes);
+      const more = this.#transport.write(bytes, onSent);
       return more instanceof Promise ? more.catch(() => this.#throwEnding()) : more;
     } catch {
       return this.#throwEnding();

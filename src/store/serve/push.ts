@@ -9,6 +9,7 @@ import { printStorePath, type StoreDir, type StorePath } from '../../format/stor
 import { queryValidPaths } from '../../wire/serve/protocol.ts';
 import type { AddOptions, PathToAdd } from '../store.ts';
 import type { ServeConnections } from './connections.ts';
+import type { Sink } from './connection.ts';
 import { Lane, type Sent } from './push-lane.ts';
 import { keepNar, sendNar, skipNar } from './send-nar.ts';
 
@@ -206,10 +207,10 @@ class Push {
   }
 
   /** Stops in the middle of a NAR when another connection has failed for good. */
-  #guard(sink: (bytes: Uint8Array) => Promise<void> | void): typeof sink {
-    return (bytes) => {
+  #guard(sink: Sink): Sink {
+    return (bytes, onSent) => {
       if (this.#failure !== undefined) throw this.#failure.error;
-      return sink(bytes);
+      return sink(bytes, onSent);
     };
   }
 

@@ -1,4 +1,5 @@
 /** Contents on their way out: cut to nothing but the size that was announced, or the far end would lose step. */
+import { releaseChunk } from '../../bytes/release.ts';
 import { FerryError } from '../../error.ts';
 import type { PathInfo } from '../../format/path-info.ts';
 import { printStorePath, type StoreDir } from '../../format/store-path.ts';
@@ -21,6 +22,8 @@ export async function sendNar(
   nar: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   onChunk: (bytes: number) => void,
 ): Promise<void> {
+  // What is kept, to be sent again perhaps, comes as a list.
+  const isOurs = Symbol.asyncIterator in nar;
   let unsent: Uint8Array | undefined = head;
   for await (const chunk of checkedChunks(storeDir, info, nar)) {
     let bytes: Uint8Array = chunk;
@@ -29,9 +32,10 @@ export async function sendNar(
       else await sink(unsent);
       unsent = undefined;
     }
-    const more = sink(bytes);
+    const { length } = chunk;
+    const more = sink(bytes, isOurs ? () => releaseChunk(chunk) : undefined);
     if (more instanceof Promise) await more;
-    onChunk(chunk.length);
+    onChunk(length);
   }
 }
 

@@ -1,7 +1,8 @@
 /**
- * Feeds a stream to a thread. Chunks are copied into buffers that travel to the thread and back: what a source yields
- * may be someone else's memory and can't be handed over, and a message for each small chunk would cost more.
+ * Feeds a stream to a thread. Chunks are copied into buffers that travel to the thread and back: a message for each
+ * small chunk would cost more.
  */
+import { releaseChunk } from '../../bytes/release.ts';
 import type { RunningJob, Thread } from './thread.ts';
 
 export class StreamFeeder {
@@ -31,8 +32,10 @@ export class StreamFeeder {
           job.sendEnd();
           return;
         }
+        const { length } = next.value;
         await this.#copy(next.value, job);
-        this.#onBytes(next.value.length);
+        releaseChunk(next.value);
+        this.#onBytes(length);
       }
     } finally {
       if (this.#buffer !== undefined) this.#thread.returnBuffer(this.#buffer);

@@ -20,7 +20,8 @@ import { Thread } from './thread.ts';
 import { openTreeWorkers } from './tree-workers.ts';
 
 async function* chunksOf(bytes: Uint8Array, size = 1000): AsyncGenerator<Uint8Array> {
-  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
+  for (let at = 0; at < bytes.length; at += size)
+    yield new Uint8Array(bytes.subarray(at, at + size));
 }
 
 async function collect(chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
