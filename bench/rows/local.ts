@@ -17,6 +17,6 @@ export const localRows: readonly Row[] = [
     from: 'local',
     to: 'local',
     isFilled: true,
-    bar: { secondsMax: 0.15 },
+    bar: { ratioMax: 2 },
   },
 ];

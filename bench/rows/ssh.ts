@@ -8,7 +8,7 @@ export const sshRows: readonly Row[] = [
     set: 'debian',
     from: 'local',
     to: 'ssh',
-    bar: { ratioMax: 1 },
+    bar: { ratioMax: 0.9 },
   },
   {
     name: 'from-ssh',
@@ -16,7 +16,7 @@ export const sshRows: readonly Row[] = [
     set: 'debian',
     from: 'ssh',
     to: 'local',
-    bar: { ratioMax: 1 },
+    bar: { ratioMax: 0.9 },
   },
   {
     name: 'ssh-nothing',
@@ -25,6 +25,6 @@ export const sshRows: readonly Row[] = [
     from: 'local',
     to: 'ssh',
     isFilled: true,
-    bar: { ratioMax: 1.5 },
+    bar: { ratioMax: 1 },
   },
 ];

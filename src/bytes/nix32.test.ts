@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { decodeBase16 } from './base16.ts';
 import { decodeNix32, encodeNix32, isNix32, nix32Length } from './nix32.ts';
 

@@ -9,11 +9,11 @@ import { BrokenPipe, Interrupted } from './context.ts';
 /** The exit status of each kind of failure, explained in docs/exit-status.md. */
 const STATUS: Readonly<Record<ErrorCode, number>> = {
   usage: 2,
-  'not-found': 3,
-  untrusted: 4,
-  corrupt: 5,
-  unavailable: 6,
-  'no-space': 7,
+  'not-found': 1,
+  untrusted: 3,
+  corrupt: 1,
+  unavailable: 4,
+  'no-space': 5,
   conflict: 1,
   denied: 1,
   protocol: 1,
@@ -22,7 +22,7 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
 };
 
 /** Some paths were copied and some failed (`--keep-going`). */
-export const partialStatus = 8;
+export const partialStatus = 6;
 /** As a program that a closed pipe ended: 128 + SIGPIPE. */
 const BROKEN_PIPE_STATUS = 141;
 

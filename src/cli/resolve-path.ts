@@ -58,7 +58,7 @@ function splitStorePath(
     if (isStorePathBaseName(path)) {
       return { path, inside: slash < 0 ? '' : inStore.slice(slash + 1) };
     }
-    throw new FerryError('usage', `"${word}" is not a store path`, {
+    throw new FerryError('not-found', `"${word}" is not a store path`, {
       path: word,
       hint: hintFor(word, path) ?? 'a store path is 32 letters and digits, a "-" and a name',
     });
@@ -79,7 +79,7 @@ function followToStore(word: string, start: string, resolution: PathResolution):
     if (target === undefined) {
       const walked = walkToStore(file, resolution);
       if (walked !== undefined) return walked;
-      throw new FerryError('usage', `"${word}" is not in the store "${resolution.storeDir}"`, {
+      throw new FerryError('not-found', `"${word}" is not in the store "${resolution.storeDir}"`, {
         path: file,
         hint: 'ferry store add puts files into a store',
       });
@@ -101,7 +101,7 @@ function followToStore(word: string, start: string, resolution: PathResolution):
       });
     }
   }
-  throw new FerryError('usage', `cannot follow "${word}": more than ${LINKS_MAX} links`, {
+  throw new FerryError('not-found', `cannot follow "${word}": more than ${LINKS_MAX} links`, {
     path: word,
   });
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { hashBytes } from '../format/hash.ts';
 import type { PathInfo } from '../format/path-info.ts';
 import { parseStorePathBaseName, type StorePath } from '../format/store-path.ts';

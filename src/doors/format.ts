@@ -1,4 +1,13 @@
-/** Nix's pure formats: hashes, store paths, content addresses, path infos, signatures, derivations. */
+/**
+ * Nix's pure formats: hashes, store paths, content addresses, path infos, signatures, derivations.
+ *
+ * ```ts
+ * import { contentAddressedPath, defaultStoreDir, hashBytes } from 'nix-ferry/format';
+ *
+ * const ca = { method: 'text', hash: hashBytes('sha256', 'hello') } as const;
+ * console.log(contentAddressedPath(defaultStoreDir, 'hello.txt', ca)); // q790zdjk75hm2cn42nh77pqw4gbv1b88-hello.txt
+ * ```
+ */
 export { decodeBase16, encodeBase16 } from '../bytes/base16.ts';
 export { decodeBase64, encodeBase64 } from '../bytes/base64.ts';
 export { decodeNix32, encodeNix32, isNix32, nix32Length } from '../bytes/nix32.ts';
@@ -56,3 +65,10 @@ export {
   type StoreDir,
   type StorePath,
 } from '../format/store-path.ts';
+export {
+  formatDerivation,
+  parseDerivation,
+  type Derivation,
+  type DerivationOutput,
+} from '../format/derivation.ts';
+export { hashDerivation, outputPathsOf } from '../format/hash-derivation-modulo.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { formatHash, hashBytes, hashesEqual, parseHash, StreamingHash } from './hash.ts';
 
 const algorithms = ['md5', 'sha1', 'sha256', 'sha512'] as const;

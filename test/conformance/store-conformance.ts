@@ -15,9 +15,9 @@ import { readAll, sampleClosure, samplePath, toAdd, toStream, type Sample } from
 export interface StoreUnderTest {
   readonly name: string;
   /** An empty store, open; what is written through it needs no signatures. */
-  open(): Promise<Store>;
+  readonly open: () => Promise<Store>;
   /** The same store again through a new connection, for those whose connection ends with an error. */
-  reopen?(): Promise<Store>;
+  readonly reopen?: () => Promise<Store>;
 }
 
 export function testStore({ name, open, reopen }: StoreUnderTest): void {

@@ -20,7 +20,7 @@ const TITLE = 'ferry store verify';
 
 export const storeVerify: Command = defineCommand({
   description: [
-    'Each path is read and hashed, and compared with what the store knows of it; what it refers to must be valid too. Paths that differ are printed on stderr, and make the exit status 5.',
+    'Each path is read and hashed, and compared with what the store knows of it; what it refers to must be valid too. Paths that differ are printed on stderr, and make the exit status 1.',
   ],
   arguments: [
     { name: 'PATH', help: 'store paths', optional: true, repeated: true, completes: 'file' },
