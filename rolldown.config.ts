@@ -9,7 +9,13 @@ const CORE =
 const LATE =
   /src\/(system\/threads\/|cli\/(main|help|manual|nearest|shell-completions|verify|print)|format\/(export|derivation))/;
 
-const output: OutputOptions = { dir: 'dist', format: 'esm', entryFileNames: '[name].js' };
+// CommonJS: an import of a module of Node's as ESM touches all its exports, and so loads much that nobody asked for.
+const output: OutputOptions = {
+  dir: 'dist',
+  format: 'cjs',
+  entryFileNames: '[name].cjs',
+  minify: { compress: false, mangle: false, codegen: { removeWhitespace: true } },
+};
 const common: RolldownOptions = { platform: 'node', external: ['koffi'], output };
 
 export default defineConfig([
@@ -18,7 +24,7 @@ export default defineConfig([
     input: { ferry: 'src/cli/main.ts' },
     output: {
       ...output,
-      chunkFileNames: 'chunks/[name]-[hash].js',
+      chunkFileNames: 'chunks/[name]-[hash].cjs',
       codeSplitting: {
         groups: [{ name: 'core', test: (id) => CORE.test(id) && !LATE.test(id) }],
       },

@@ -136,7 +136,7 @@ function makeClosure(): string {
     });
   }
   const code = add('ferry-code', 'inputs/ferry-code');
-  script(join(inputs, 'ferry'), 'ferry', `exec ${node}/bin/node ${code}/dist/ferry.js "$@"`);
+  script(join(inputs, 'ferry'), 'ferry', `exec ${node}/bin/node ${code}/dist/ferry.cjs "$@"`);
   return add('ferry', 'inputs/ferry');
 }
 

@@ -38,16 +38,26 @@ export interface CopyRequest {
 export async function runCopy(context: CommandContext, request: CopyRequest): Promise<number> {
   const { signal } = context;
   await using session = openSession(context);
+  const openDestination = (): Promise<Store> =>
+    session.open(withCompression(request.to, request.gzip));
+  // ssh is slow to come up, and does so while we look here. Two far ends come one after the other: both may ask for a
+  // password.
+  const opening = isFar(request.from) ? undefined : openDestination();
+  opening?.catch(() => {});
   const source = await session.openExisting(withCompression(request.from, request.gzip));
-  // Before the other end is asked anything: a mistyped path should cost no login.
+  // A mistyped path is known before ssh has found out where to go: it costs no login.
   const named = request.words.map((word) => resolveIn(context, source, word).path);
-  const destination = await session.open(withCompression(request.to, request.gzip));
+  const destination = await (opening ?? openDestination());
   requireFit(source, destination, request);
   const roots = request.derivation ? await deriversOf(source, named, signal) : named;
   const ends = { source, destination };
   return request.dryRun
     ? await tellPlan(context, session, ends, roots, request)
     : await copyNow(context, session, ends, roots, request);
+}
+
+function isFar(uri: string | undefined): boolean {
+  return uri?.startsWith('ssh') ?? false;
 }
 
 interface Ends {

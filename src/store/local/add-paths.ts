@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { FerryError } from '../../error.ts';
 import { isDerivation, printStorePath, type StorePath } from '../../format/store-path.ts';
 import { sameContents, type PathInfo } from '../../format/path-info.ts';
+import { unlessAborted } from '../../system/pause.ts';
 import type { AddOptions, NarStream, PathToAdd } from '../store.ts';
 import {
   removeUnregistered,
@@ -36,6 +37,8 @@ const BATCH_MS = 100;
 const JOBS_MAX = 384;
 /** Milliseconds that a busy database may hold up the registration of what was done before an error. */
 const LAST_REGISTRATION_MS = 500;
+/** Milliseconds that threads have to come to their end before an error is passed on all the same. */
+const CLEAN_UP_MS = 600;
 
 interface Job {
   readonly info: PathInfo;
@@ -70,6 +73,13 @@ export async function addPaths(
   }
 }
 
+async function settledWithin(promises: Iterable<Promise<unknown>>, ms: number): Promise<void> {
+  const { promise: late, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, ms);
+  await Promise.race([Promise.allSettled(promises), late]);
+  clearTimeout(timer);
+}
+
 async function closeQuietly(iterator: AsyncIterator<unknown>): Promise<void> {
   try {
     await iterator.return?.();
@@ -83,7 +93,6 @@ class AddRun {
   readonly #options: AddOptions;
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
-  readonly #stopped: Promise<never>;
   /** Locked and not registered yet, in the order in which they came. */
   readonly #jobs = new Map<StorePath, Job>();
   readonly #running = new Set<Promise<void>>();
@@ -100,12 +109,6 @@ class AddRun {
       options.signal === undefined
         ? this.#stop.signal
         : AbortSignal.any([this.#stop.signal, options.signal]);
-    this.#stopped = new Promise((_, reject) => {
-      const onAbort = (): void => reject(this.#signal.reason);
-      if (this.#signal.aborted) onAbort();
-      else this.#signal.addEventListener('abort', onAbort, { once: true });
-    });
-    this.#stopped.catch(() => {});
   }
 
   /** Why the run ended before its end, where it did. */
@@ -114,7 +117,7 @@ class AddRun {
   }
 
   orStopped<T>(promise: Promise<T>): Promise<T> {
-    return Promise.race([promise, this.#stopped]);
+    return unlessAborted(promise, this.#signal);
   }
 
   /** Waits until another path may be begun: enough to keep all threads busy, no more. */
@@ -170,25 +173,33 @@ class AddRun {
     this.#signal.throwIfAborted();
   }
 
-  /** Ends what is at work, registers what is whole, removes the rest. */
+  /**
+   * Ends what is at work, registers what is whole, removes the rest. A thread that takes long to clean up is not waited
+   * for, but until it is done its path stays locked: it works below a name that the next one to add that path uses too.
+   */
   async abandon(reason: unknown): Promise<void> {
     this.#stop.abort(reason);
     clearTimeout(this.#timer);
-    await Promise.allSettled(this.#running);
+    await settledWithin(this.#running, CLEAN_UP_MS);
     try {
       await this.#register(AbortSignal.timeout(LAST_REGISTRATION_MS));
     } catch {
       // What ended the run comes first; these paths are simply not valid.
     }
     for (const job of this.#jobs.values()) {
-      try {
-        await removeUnregistered(this.#context, job.info);
-      } catch {
-        // It is no path of the store; the next one to add it, or to collect garbage, removes it.
-      }
-      job.lock.release();
+      // Those at work give up their locks themselves.
+      if (job.isUnpacked) await this.#takeBack(job);
     }
     this.#jobs.clear();
+  }
+
+  async #takeBack(job: Job): Promise<void> {
+    try {
+      await removeUnregistered(this.#context, job.info);
+    } catch {
+      // It is no path of the store; the next one to add it, or to collect garbage, removes it.
+    }
+    job.lock.release();
   }
 
   async #skipIfValid(info: PathInfo, nar: NarStream, lock?: PathLock): Promise<boolean> {
@@ -252,12 +263,12 @@ class AddRun {
   async #unpack(job: Job, nar: NarStream): Promise<void> {
     const { info } = job;
     const { onBytes } = this.#options;
-    const { source, used } = nar.tree === undefined ? untilUsed(nar) : fromTree(nar.tree);
+    const { source, used, isBegun } = nar.tree === undefined ? untilUsed(nar) : fromTree(nar.tree);
     const work = unpackPath(this.#context, info, source, {
       signal: this.#signal,
       onBytes: onBytes && ((bytes) => onBytes(info.path, bytes)),
     }).then(
-      () => this.#onUnpacked(job),
+      () => (this.#jobs.has(info.path) ? this.#onUnpacked(job) : this.#takeBack(job)),
       (error: unknown) => {
         this.#jobs.delete(info.path);
         job.lock.release();
@@ -269,8 +280,10 @@ class AddRun {
       .finally(() => this.#running.delete(running));
     this.#running.add(running);
     if (used === undefined) return;
-    const isUsed = await Promise.race([used.then(() => true), running.then(() => false)]);
-    if (!isUsed) await this.#skip(nar);
+    await Promise.race([used, running]);
+    // One that was begun is closed as soon as it has answered what it was asked last; until then nobody else may ask.
+    if (isBegun()) await this.orStopped(used);
+    else await this.#skip(nar);
   }
 
   #onUnpacked(job: Job): void {
@@ -304,17 +317,16 @@ class AddRun {
     const { store } = this.#context;
     const now = Math.floor(Date.now() / 1000);
     const failures = await store.db.transaction(() => store.registrar.register(batch, now), signal);
-    for (const { info } of batch) {
-      const job = this.#jobs.get(info.path);
-      if (job === undefined) continue;
-      const failure = failures.get(info.path);
-      if (failure !== undefined) {
-        await this.#drop(job, failure);
-        continue;
-      }
-      this.#jobs.delete(info.path);
-      job.lock.release();
-      this.#options.onAdded?.(info.path);
+    const valid = batch.map(({ info }) => info.path).filter((path) => !failures.has(path));
+    // First of all: what is valid is no job any more, or an error below would have its contents removed.
+    for (const path of valid) {
+      this.#jobs.get(path)?.lock.release();
+      this.#jobs.delete(path);
+    }
+    for (const path of valid) this.#options.onAdded?.(path);
+    for (const [path, failure] of failures) {
+      const job = this.#jobs.get(path);
+      if (job !== undefined) await this.#drop(job, failure);
     }
   }
 
@@ -362,22 +374,25 @@ class AddRun {
 
 interface Source {
   readonly source: AsyncIterable<Uint8Array> | { readonly tree: string };
-  /** When nothing more will be read of it; a tree is read at any time. */
+  /** When nothing more will be read of it, once it was begun; a tree is read at any time. */
   readonly used: Promise<void> | undefined;
+  readonly isBegun: () => boolean;
 }
 
 function fromTree(tree: string): Source {
-  return { source: { tree }, used: undefined };
+  return { source: { tree }, used: undefined, isBegun: () => false };
 }
 
 function untilUsed(nar: NarStream): Source {
   const { promise, resolve } = Promise.withResolvers<void>();
+  let isBegun = false;
   const source = (async function* () {
+    isBegun = true;
     try {
       yield* nar;
     } finally {
       resolve();
     }
   })();
-  return { source, used: promise };
+  return { source, used: promise, isBegun: () => isBegun };
 }

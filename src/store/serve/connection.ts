@@ -18,6 +18,7 @@ import {
   type ServeOperation,
 } from '../../wire/serve/protocol.ts';
 import type { Ending, Transport } from '../../wire/transport.ts';
+import { unlessAborted } from '../../system/pause.ts';
 import { farEndError, isRefusal, type FarEnd } from './far-end-error.ts';
 
 export interface ConnectionOptions {
@@ -296,19 +297,5 @@ export class ServeConnection {
       `cannot read the answer of "${this.#farEnd.uri}" to ${name}: ${error.message}`,
       { cause: error, offset: error.offset, store: this.#farEnd.uri },
     );
-  }
-}
-
-async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return await promise;
-  let onAbort: (() => void) | undefined;
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
-  });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    if (onAbort !== undefined) signal.removeEventListener('abort', onAbort);
   }
 }

@@ -13,7 +13,7 @@ export interface StartedJob extends RunningJob {
   readonly result: Promise<JobResult | undefined>;
 }
 
-/** Milliseconds that an aborted job has to clean up, before its caller hears of the abort all the same. */
+/** Milliseconds that an aborted job has to come to its end, before its caller hears of the abort all the same. */
 const ABORT_MS = 800;
 /** Milliseconds that a thread has to come to its end when the pool is closed. */
 const CLOSE_MS = 5_000;
@@ -66,7 +66,9 @@ export class ThreadPool implements AsyncDisposable {
     this.#busy.set(thread, running);
     if (this.#isClosed) running.stop();
     const over = running.outcome.finally(() => this.#release(thread));
-    return { ...running, result: resultOf({ ...running, outcome: over }, signal) };
+    // Who unpacks holds a lock on the target, which must not be free before nothing is done there any more.
+    const patience = job.kind.startsWith('unpack') ? Number.POSITIVE_INFINITY : ABORT_MS;
+    return { ...running, result: resultOf({ ...running, outcome: over }, signal, patience) };
   }
 
   /** Stops what runs, and ends the threads. */
@@ -112,16 +114,21 @@ export class ThreadPool implements AsyncDisposable {
   }
 }
 
-/** The end of a job for who waits for it: an aborted one that takes long to clean up is not waited for. */
+/**
+ * The end of a job for who waits for it.
+ * @param patience milliseconds that an aborted job is waited for
+ */
 async function resultOf(
   running: RunningJob,
   signal: AbortSignal | undefined,
+  patience: number,
 ): Promise<JobResult | undefined> {
   const late = Promise.withResolvers<never>();
   let timeout: NodeJS.Timeout | undefined;
   const onAbort = (): void => {
     running.stop();
-    timeout = setTimeout(() => late.reject(signal?.reason), ABORT_MS);
+    if (patience === Number.POSITIVE_INFINITY) return;
+    timeout = setTimeout(() => late.reject(signal?.reason), patience);
   };
   if (signal?.aborted === true) onAbort();
   else signal?.addEventListener('abort', onAbort, { once: true });

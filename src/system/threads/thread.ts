@@ -180,9 +180,11 @@ export class Thread {
   }
 }
 
-/** In a checkout the source itself; in a bundle `worker.js` is beside this module, or beside its folder of chunks. */
+/** In a checkout the source itself, in the library the module beside this one, in the bundle the file of its own. */
 function workerUrl(): URL {
-  if (import.meta.url.endsWith('.ts')) return new URL('./worker.ts', import.meta.url);
-  const beside = new URL('./worker.js', import.meta.url);
-  return existsSync(fileURLToPath(beside)) ? beside : new URL('../worker.js', import.meta.url);
+  const places = ['./worker.ts', './worker.js', './worker.cjs', '../worker.cjs'];
+  const urls = places.map((place) => new URL(place, import.meta.url));
+  const found = urls.find((url) => existsSync(fileURLToPath(url)));
+  if (found === undefined) throw new FerryError('internal', 'the worker thread has no module');
+  return found;
 }
