@@ -280,7 +280,7 @@ class AddRun {
       .finally(() => this.#running.delete(running));
     this.#running.add(running);
     if (used === undefined) return;
-    await Promise.race([used, running]);
+    await this.orStopped(Promise.race([used, running]));
     // One that was begun is closed as soon as it has answered what it was asked last; until then nobody else may ask.
     if (isBegun()) await this.orStopped(used);
     else await this.#skip(nar);

@@ -1,0 +1,123 @@
+/** What must hold of adding whatever goes wrong: valid paths keep their contents, locks last as long as the work. */
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync } from 'node:fs';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { samplePath, toAdd } from '../../../test/conformance/nars.ts';
+import { openLocalStores } from '../../../test/support/local-stores.ts';
+import { makeTempDirectory } from '../../../test/support/temp.ts';
+import type { StorePath } from '../../format/store-path.ts';
+import { loadFlock } from '../../system/flock.ts';
+import type { TreeWorkers, UnpackRequest } from '../../system/tree-jobs.ts';
+import type { PathToAdd } from '../store.ts';
+import { lockPath, tryLockPath } from './path-lock.ts';
+
+test('an error of who is told of added paths leaves the contents of all that is valid', async () => {
+  await using temp = makeTempDirectory();
+  await using stores = openLocalStores();
+  await using store = await stores.open(temp.path);
+  const samples = Array.from({ length: 8 }, (_, i) => samplePath(`told-${i}`));
+  const onAdded = (): never => {
+    throw new Error('nobody listens');
+  };
+  await assert.rejects(store.addPaths?.(toAdd(...samples), { onAdded }) ?? Promise.resolve(), {
+    message: 'nobody listens',
+  });
+  const valid = await store.queryAllValidPaths();
+  assert.ok(valid.length > 0);
+  for (const path of valid) assert.ok(existsSync(store.toRealPath(path)), path);
+  const names = readdirSync(store.toRealPath('' as StorePath)).filter((name) => name !== '.links');
+  assert.deepEqual(names.sort(), [...valid].sort());
+});
+
+test('a path whose removal fails takes no other valid path with it', async () => {
+  await using temp = makeTempDirectory();
+  await using stores = openLocalStores();
+  const lost = samplePath('lost');
+  const orphan = samplePath('orphan', [lost.info.path]);
+  const workers: TreeWorkers = {
+    ...bound(stores.workers),
+    remove: async (tree) => {
+      if (tree.endsWith('-orphan')) throw new Error('cannot be removed');
+      await stores.workers.remove(tree);
+    },
+  };
+  await using store = await stores.open(temp.path, { workers });
+  const samples = Array.from({ length: 4 }, (_, i) => samplePath(`other-${i}`));
+  await assert.rejects(store.addPaths?.(toAdd(orphan, ...samples)) ?? Promise.resolve());
+  for (const path of await store.queryAllValidPaths()) {
+    assert.ok(existsSync(store.toRealPath(path)), path);
+  }
+});
+
+test('a source is asked for one chunk at a time, also when its path fails in the middle', async () => {
+  await using temp = makeTempDirectory();
+  await using stores = openLocalStores();
+  await using store = await stores.open(temp.path);
+  const { info, nar } = samplePath('broken', [], 'x'.repeat(1000));
+  let waiting = 0;
+  let mostWaiting = 0;
+  let at = 0;
+  // Threads are given no less than half a megabyte at a time.
+  const chunks = [new Uint8Array(600_000).fill(7), nar.slice(0, 128), nar.slice(128)];
+  const iterator = {
+    next: async (): Promise<IteratorResult<Uint8Array, undefined>> => {
+      mostWaiting = Math.max(mostWaiting, ++waiting);
+      // The second chunk is late: the first one has made the path fail by then.
+      if (at > 0) await sleep(100);
+      waiting--;
+      const value = chunks[at++];
+      return value === undefined ? { done: true, value } : { done: false, value };
+    },
+    return: async (): Promise<IteratorResult<Uint8Array, undefined>> => ({
+      done: true,
+      value: undefined,
+    }),
+  };
+  const good = samplePath('good');
+  const paths = async function* (): AsyncGenerator<PathToAdd> {
+    yield { info, nar: { path: info.path, [Symbol.asyncIterator]: () => iterator } };
+    assert.equal(waiting, 0, 'the next path is taken when the stream of the last is closed');
+    yield* toAdd(good);
+  };
+  const failed: StorePath[] = [];
+  await store.addPaths?.(paths(), { onFailed: (path) => failed.push(path) });
+  assert.deepEqual(failed, [info.path]);
+  assert.equal(mostWaiting, 1);
+});
+
+test('a path stays locked until no thread is at work on it, although an abort is passed on before', async () => {
+  await using temp = makeTempDirectory();
+  await using stores = openLocalStores();
+  const cleanedUp = Promise.withResolvers<void>();
+  const workers: TreeWorkers = {
+    ...bound(stores.workers),
+    // One that takes long to clean up.
+    unpack: async ({ signal }: UnpackRequest) => {
+      await cleanedUp.promise;
+      throw signal?.reason;
+    },
+  };
+  await using store = await stores.open(temp.path, { workers });
+  const sample = samplePath('large');
+  const abort = new AbortController();
+  const added = store.addPaths?.(toAdd(sample), { signal: abort.signal });
+  setTimeout(() => abort.abort(new Error('enough')), 50);
+  await assert.rejects(added ?? Promise.resolve(), { message: 'enough' });
+  const realPath = store.toRealPath(sample.info.path);
+  const flock = await loadFlock();
+  assert.equal(tryLockPath(flock, realPath), undefined);
+  cleanedUp.resolve();
+  (await lockPath(flock, realPath, AbortSignal.timeout(10_000))).release();
+});
+
+function bound(workers: TreeWorkers): TreeWorkers {
+  return {
+    width: workers.width,
+    pack: (tree, options) => workers.pack(tree, options),
+    unpack: (request) => workers.unpack(request),
+    hash: (request) => workers.hash(request),
+    remove: (tree) => workers.remove(tree),
+    [Symbol.asyncDispose]: async () => {},
+  };
+}
