@@ -1,8 +1,16 @@
-/** Removes trees as a store has them: read-only directories included, links never followed. */
+/**
+ * Removes trees as a store has them: read-only directories included, links never followed.
+ *
+ * In a store that builders may write to, what is removed may be somebody else's, who exchanges a directory for a link
+ * while root goes through it. So every directory is held open, and what is in it is named by way of that descriptor:
+ * `/proc/self/fd/<fd>/<name>` is to Linux what unlinkat(2) is, which Node lacks. Where there is no `/proc` (macOS) names
+ * are all there is.
+ */
 import {
   closeSync,
   constants,
   type Dirent,
+  existsSync,
   fchmodSync,
   lstatSync,
   openSync,
@@ -20,76 +28,106 @@ export interface RemoveOptions {
 }
 
 interface OpenDirectory {
+  /** For messages, and for its own removal. */
   readonly path: ByteString;
+  readonly fd: number;
+  /** What names in it are looked up below. */
+  readonly base: ByteString;
   readonly entries: Dirent[];
 }
+
+const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = constants;
+const DESCRIPTORS = '/proc/self/fd';
+let hasDescriptors: boolean | undefined;
 
 /**
  * Nothing there is fine.
  * @throws FerryError `denied`, `conflict` where something new appears in it meanwhile
  */
 export function removeTree(root: string, options: RemoveOptions = {}): void {
-  const open: OpenDirectory[] = [];
-  const begin = (path: ByteString, isDirectory: boolean): void => {
-    options.checkpoint?.();
-    const parent = open.at(-1)?.path;
-    if (isDirectory) open.push({ path, entries: readEntries(path) });
-    else removing(path, parent, () => unlinkSync(toPathLike(path)));
-  };
   const path = utf8ByteString(root);
-  const isDirectory = lstatSync(toPathLike(path), { throwIfNoEntry: false })?.isDirectory();
+  const isDirectory = translating(path, () =>
+    lstatSync(toPathLike(path), { throwIfNoEntry: false }),
+  )?.isDirectory();
   if (isDirectory === undefined) return;
-  begin(path, isDirectory);
+  const open: OpenDirectory[] = [];
+  try {
+    removeAll(open, path, isDirectory, options.checkpoint);
+  } finally {
+    for (const { fd } of open) closeSync(fd);
+  }
+}
+
+function removeAll(
+  open: OpenDirectory[],
+  root: ByteString,
+  isDirectory: boolean,
+  checkpoint: (() => void) | undefined,
+): void {
+  const begin = (name: ByteString, isDirectory: boolean): void => {
+    checkpoint?.();
+    const parent = open.at(-1);
+    const at = lookup(parent, name);
+    const path = parent === undefined ? name : (`${parent.path}/${name}` as ByteString);
+    const directory = isDirectory ? openDirectory(at, path) : undefined;
+    if (directory !== undefined) open.push(directory);
+    else removing(path, parent, () => unlinkSync(toPathLike(at)));
+  };
+  begin(root, isDirectory);
   for (let directory = open.at(-1); directory !== undefined; directory = open.at(-1)) {
     const entry = directory.entries.pop();
     if (entry !== undefined) {
-      begin(`${directory.path}/${entry.name}` as ByteString, entry.isDirectory());
+      begin(entry.name as ByteString, entry.isDirectory());
       continue;
     }
-    const { path } = directory;
     open.pop();
-    removing(path, open.at(-1)?.path, () => rmdirSync(toPathLike(path)));
+    closeSync(directory.fd);
+    const parent = open.at(-1);
+    const { path } = directory;
+    const name = parent === undefined ? path : (path.slice(parent.path.length + 1) as ByteString);
+    removing(path, parent, () => rmdirSync(toPathLike(lookup(parent, name))));
   }
 }
 
-function readEntries(path: ByteString): Dirent[] {
-  const read = (): Dirent[] =>
-    readdirSync(toPathLike(path), { encoding: 'latin1', withFileTypes: true });
+function lookup(parent: OpenDirectory | undefined, name: ByteString): ByteString {
+  return parent === undefined ? name : (`${parent.base}/${name}` as ByteString);
+}
+
+/** Undefined where it is none any more. */
+function openDirectory(at: ByteString, path: ByteString): OpenDirectory | undefined {
+  let fd: number | undefined;
   try {
-    return read();
+    fd = openSync(toPathLike(at), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    hasDescriptors ??= existsSync(`${DESCRIPTORS}/${fd}`);
+    const base = hasDescriptors ? (`${DESCRIPTORS}/${fd}` as ByteString) : path;
+    const entries = readdirSync(toPathLike(base), { encoding: 'latin1', withFileTypes: true });
+    return { path, fd, base, entries };
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return [];
-    if (errnoOf(error) !== 'EACCES') throw translateOsError(error, 'remove', displayPath(path));
-    makeWritable(path);
-    return read();
+    if (fd !== undefined) closeSync(fd);
+    // Whoever exchanged it has the link removed, not what it leads to; for what is gone, unlink says so again.
+    if (['ENOTDIR', 'ELOOP', 'ENOENT'].includes(errnoOf(error) ?? '')) return undefined;
+    throw translateOsError(error, 'remove', displayPath(path));
   }
 }
 
-/** Only where it fails is the directory made writable: root never needs it, and it costs three calls. */
-function removing(path: ByteString, parent: ByteString | undefined, remove: () => void): void {
-  try {
-    remove();
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return;
-    if (errnoOf(error) !== 'EACCES' || parent === undefined) {
-      throw translateOsError(error, 'remove', displayPath(path));
-    }
-    makeWritable(parent);
-    remove();
-  }
-}
-
-/** Through a descriptor: by its path a link that was put there meanwhile would be followed. */
-function makeWritable(directory: ByteString): void {
-  const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = constants;
-  try {
-    const fd = openSync(toPathLike(directory), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+/** Only where it fails is the directory made writable: root never needs it, and it costs a call. */
+function removing(path: ByteString, parent: OpenDirectory | undefined, remove: () => void): void {
+  translating(path, () => {
     try {
-      fchmodSync(fd, 0o700);
-    } finally {
-      closeSync(fd);
+      remove();
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT') return;
+      if (errnoOf(error) !== 'EACCES' || parent === undefined) throw error;
+      fchmodSync(parent.fd, 0o700);
+      remove();
     }
+  });
+}
+
+function translating<T>(path: ByteString, body: () => T): T {
+  try {
+    return body();
   } catch (error) {
-    throw translateOsError(error, 'remove from', displayPath(directory));
+    throw translateOsError(error, 'remove', displayPath(path));
   }
 }

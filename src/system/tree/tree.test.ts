@@ -7,6 +7,7 @@ import {
   lstatSync,
   mkdirSync,
   readFileSync,
+  renameSync,
   readdirSync,
   symlinkSync,
   truncateSync,
@@ -283,6 +284,29 @@ describe('removeTree', () => {
     removeTree(temp.join('t'));
     assert.deepEqual(readdirSync(temp.path), ['kept']);
     assert.equal(readFileSync(temp.join('kept/file'), 'utf8'), 'kept');
+  });
+
+  test('removes a link that a directory is exchanged for meanwhile, and nothing behind it', {
+    skip: process.platform !== 'linux' && 'there is no /proc',
+  }, () => {
+    for (const exchangedAt of [1, 2, 3]) {
+      using temp = makeTempDirectory();
+      mkdirSync(temp.join('kept/b'), { recursive: true });
+      writeFileSync(temp.join('kept/file'), 'kept');
+      writeFileSync(temp.join('kept/b/file'), 'kept');
+      mkdirSync(temp.join('t/a/b'), { recursive: true });
+      let nodes = 0;
+      const checkpoint = (): void => {
+        if (++nodes !== exchangedAt) return;
+        const victim = temp.join(['t', 't/a', 't/a/b'][exchangedAt - 1] as string);
+        renameSync(victim, temp.join('moved'));
+        symlinkSync(temp.join('kept'), victim);
+      };
+      removeTree(temp.join('t'), { checkpoint });
+      assert.deepEqual(readdirSync(temp.path).sort(), ['kept', 'moved']);
+      assert.equal(readFileSync(temp.join('kept/file'), 'utf8'), 'kept');
+      assert.equal(readFileSync(temp.join('kept/b/file'), 'utf8'), 'kept');
+    }
   });
 
   test('is content with nothing', () => {
