@@ -41,6 +41,15 @@ test('megabytes go through with back-pressure', async () => {
   assert.ok((await writing) > 0);
 });
 
+test('what a child said before it ended is there for who comes late', async () => {
+  const child = await sh('echo all; exit 3');
+  await child.exited;
+  await new Promise((resolve) => {
+    setTimeout(resolve, 50);
+  });
+  assert.equal(await collect(child.readable), 'all\n');
+});
+
 test('a program that is not there is not found', async () => {
   await assert.rejects(startProcess('no-such-program-anywhere', []), (error) => {
     assert.ok(isFerryError(error, 'not-found'));

@@ -58,6 +58,8 @@ export async function startProcess(
   // Errors of its stdin are met where it is written; without a listener they would end this process.
   child.stdin.on('error', () => {});
   const stderr = collectStderr(child, options.onStderrLine);
+  // Node throws away what nobody has begun to read when the child ends: it may say everything and be gone by then.
+  child.stdout.on('readable', keepUnread);
   await spawned(child, program);
   const pid = child.pid ?? 0;
   endWithUs(child, exited);
@@ -76,6 +78,7 @@ export async function startProcess(
     close: async () => {
       child.stdin.end();
       // Whatever it still says is of no interest, but unread it would keep it from ending.
+      child.stdout.off('readable', keepUnread);
       child.stdout.resume();
       await settlesWithin(exited, closeMs);
       await abort();
@@ -92,6 +95,8 @@ export async function startProcess(
     },
   };
 }
+
+function keepUnread(): void {}
 
 function isRunning(child: Child): boolean {
   return child.exitCode === null && child.signalCode === null;
