@@ -12,6 +12,8 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
   EEXIST: 'conflict',
   ENOTEMPTY: 'conflict',
   EBUSY: 'conflict',
+  EISDIR: 'conflict',
+  ELOOP: 'denied',
 };
 
 /** The name of the system's error, `ENOENT` and so on, where it is one. */

@@ -5,7 +5,7 @@
  * shared with other processes, so reading and writing are tried again while it is busy; what is passed to `read` and
  * `transaction` may run more than once.
  */
-import { closeSync, existsSync, openSync } from 'node:fs';
+import { closeSync, existsSync, fchmodSync, fchownSync, openSync, statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
 import { FerryError, isFerryError, messageOf, type ErrorCode } from '../error.ts';
@@ -147,10 +147,22 @@ function applySettings(
 function keepLogFiles(path: string): void {
   for (const file of [`${path}-wal`, `${path}-shm`]) {
     try {
-      if (!existsSync(file)) closeSync(openSync(file, 'a', 0o644));
+      if (!existsSync(file)) createLike(path, file);
     } catch {
       // A convenience for others, no more.
     }
+  }
+}
+
+/** Owner and mode as SQLite gives them: those of the database, whoever it is and whatever the mask. */
+function createLike(path: string, file: string): void {
+  const { uid, gid, mode } = statSync(path);
+  const fd = openSync(file, 'ax', 0o600);
+  try {
+    if (process.geteuid?.() === 0) fchownSync(fd, uid, gid);
+    fchmodSync(fd, mode & 0o777);
+  } finally {
+    closeSync(fd);
   }
 }
 

@@ -8,7 +8,7 @@ import { FerryError, isFerryError } from '../../error.ts';
 import { loadFlock, openLockFile, waitForLock, type Flock } from '../../system/flock.ts';
 import { errnoOf, translateOsError } from '../../system/os-error.ts';
 import { openSqlite, type SqliteDatabase, type SqliteOptions } from '../../system/sqlite.ts';
-import { makeDirectories, refuseSymlinks, reserveSpace } from './directories.ts';
+import { makeDirectories, makeReadableFile, refuseSymlinks, reserveSpace } from './directories.ts';
 import type { StoreLocations } from './locations.ts';
 import { makeQueries, type StoreQueries } from './queries.ts';
 import { makeRegistrar, type Registrar } from './register.ts';
@@ -87,6 +87,8 @@ export function connect(options: ConnectionOptions): StoreConnection {
     resources.defer(() => closeSync(bigLock));
     await waitForLock(flock, bigLock, 'shared', signal);
     requireOpen();
+    // SQLite itself would let the mask decide; log and index take after it.
+    if (isNew) makeReadableFile(dbFile);
     const db = readable?.db ?? openDatabase();
     if (access !== 'read-write') requireWritable(dbFile);
     if (!hasDatabase(dbDir)) await createDatabase(db, dbDir, signal);

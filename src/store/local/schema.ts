@@ -2,7 +2,7 @@
  * The tables of Nix's database, schema version 10, which all releases since 2.0 share. A new database is made as
  * Nix 2.34 makes it; what later releases add or drop, they do when they first open it.
  */
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FerryError } from '../../error.ts';
 import { errnoOf, translateOsError } from '../../system/os-error.ts';
@@ -89,6 +89,7 @@ export async function createDatabase(
   const temporary = `${file}.${process.pid}.tmp`;
   try {
     writeFileSync(temporary, String(VERSION), { flush: true });
+    chmodSync(temporary, 0o644);
     renameSync(temporary, file);
   } catch (error) {
     throw translateOsError(error, 'write', file);

@@ -58,6 +58,10 @@ function makeTempRoots(flock: Flock, stateDir: string, storeDir: StoreDir): Temp
   const held = new Set<StorePath>();
   let collectorLock: number | undefined;
   let opened: Promise<number> | undefined;
+  let openFile: number | undefined;
+  /** Bytes of the file that are whole. */
+  let size = 0;
+  let isClosed = false;
 
   const open = async (): Promise<number> => {
     try {
@@ -68,7 +72,11 @@ function makeTempRoots(flock: Flock, stateDir: string, storeDir: StoreDir): Temp
         const fd = openLockFile(file);
         await waitForLock(flock, fd, 'exclusive');
         // A collector was quicker, took it for stale and removed it.
-        if (!isStaleLockFile(fd)) return fd;
+        if (!isStaleLockFile(fd)) {
+          if (isClosed) remove(fd);
+          else openFile = fd;
+          return fd;
+        }
         closeSync(fd);
       }
     } catch (error) {
@@ -76,18 +84,26 @@ function makeTempRoots(flock: Flock, stateDir: string, storeDir: StoreDir): Temp
     }
   };
 
+  /** On a full disk some of it may be written: that is no root, and is written over by the next. */
   const append = (fd: number, paths: readonly StorePath[]): void => {
-    const text = paths.map((path) => `${printStorePath(storeDir, path)}\0`).join('');
+    const bytes = Buffer.from(paths.map((path) => `${printStorePath(storeDir, path)}\0`).join(''));
     try {
-      writeSync(fd, text);
+      for (let at = 0; at < bytes.length; ) {
+        at += writeSync(fd, bytes, at, bytes.length - at, size + at);
+      }
     } catch (error) {
       throw translateOsError(error, 'write', file);
     }
+    size += bytes.length;
     for (const path of paths) held.add(path);
   };
 
   const remove = (fd: number): void => {
-    rmSync(file, { force: true });
+    try {
+      rmSync(file, { force: true });
+    } catch {
+      // Left behind it is stale: nobody holds its lock.
+    }
     closeSync(fd);
   };
 
@@ -99,6 +115,7 @@ function makeTempRoots(flock: Flock, stateDir: string, storeDir: StoreDir): Temp
       let fd: number;
       try {
         fd = await opened;
+        if (isClosed) throw new FerryError('internal', 'temporary roots are closed');
       } catch (error) {
         opened = undefined;
         throw error;
@@ -118,8 +135,10 @@ function makeTempRoots(flock: Flock, stateDir: string, storeDir: StoreDir): Temp
       }
     },
     [Symbol.dispose]() {
+      isClosed = true;
       if (collectorLock !== undefined) closeSync(collectorLock);
-      void opened?.then(remove, () => {});
+      // At once: the next to be opened in this process takes a file of the same name.
+      if (openFile !== undefined) remove(openFile);
     },
   };
 }
