@@ -78,7 +78,7 @@ test('what is registered comes back as it was', async () => {
   assert.deepEqual(opened.queries.infoOf(a.path), a);
   assert.deepEqual(opened.queries.infoOf(b.path), b);
   assert.deepEqual(
-    opened.queries.closureOf([b.path], false),
+    new Map(opened.queries.closureOf([b.path], false)),
     new Map([b, a].map((info) => [info.path, info])),
   );
   assert.deepEqual(opened.queries.referrersOf(a.path), [b.path]);
@@ -136,7 +136,7 @@ test('outputs of derivations are found both ways, those that are valid', async (
   await opened.register(out);
   assert.deepEqual(opened.queries.outputsOf(drv.path), [out.path]);
   assert.deepEqual(opened.queries.deriversOf(out.path), [drv.path]);
-  const closure = opened.queries.closureOf([drv.path], true);
+  const closure = new Map(opened.queries.closureOf([drv.path], true));
   assert.deepEqual([...closure.keys()].sort(), [drv.path, out.path].sort());
 });
 

@@ -1,6 +1,7 @@
 /** The store on this machine's own file system: `/nix/store` with its database, or one below another root. */
 import { statfsSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate as breathe } from 'node:timers/promises';
 import { FerryError } from '../../error.ts';
 import { hashPartLength, printStorePath, type StorePath } from '../../format/store-path.ts';
 import { isNix32 } from '../../bytes/nix32.ts';
@@ -63,6 +64,9 @@ export interface LocalStore extends Store {
   addRoot(link: string, path: StorePath, options?: CallOptions): Promise<void>;
 }
 
+/** Paths after which everything else gets its turn, an abort among it: that is a few dozen milliseconds. */
+const AT_ONCE = 2000;
+
 const READ_FEATURES: readonly StoreFeature[] = [];
 const WRITE_FEATURES: readonly StoreFeature[] = ['write', 'sign', 'hold', 'trust'];
 
@@ -88,21 +92,24 @@ export async function openLocalStore(options: LocalStoreOptions): Promise<LocalS
     if (readable === undefined) return empty;
     return readable.db.read(() => question(readable.queries), signal);
   };
-  const askEach = <T>(
+  const askEach = async <T>(
     paths: Iterable<StorePath>,
     question: (queries: StoreQueries, path: StorePath) => T | undefined,
     callOptions?: CallOptions,
   ): Promise<Map<StorePath, T>> => {
     const asked = [...paths];
-    const all = (queries: StoreQueries): Map<StorePath, T> => {
-      const answers = new Map<StorePath, T>();
-      for (const path of asked) {
+    const answers = new Map<StorePath, T>();
+    const some = (queries: StoreQueries, from: number): void => {
+      for (const path of asked.slice(from, from + AT_ONCE)) {
         const answer = question(queries, path);
         if (answer !== undefined) answers.set(path, answer);
       }
-      return answers;
     };
-    return ask(new Map(), all, callOptions);
+    for (let from = 0; from < asked.length; from += AT_ONCE) {
+      if (from > 0) await breathe();
+      await ask(undefined, (queries) => some(queries, from), callOptions);
+    }
+    return answers;
   };
   const notValid = (path: StorePath): FerryError => {
     const printed = printStorePath(storeDir, path);
@@ -150,11 +157,18 @@ export async function openLocalStore(options: LocalStoreOptions): Promise<LocalS
     async queryClosure(roots, { includeOutputs = false, signal } = {}) {
       signal?.throwIfAborted();
       const asked = [...roots];
-      const closure = await ask(
-        new Map<StorePath, PathInfo>(),
+      const entries = await ask<Iterable<[StorePath, PathInfo]>>(
+        [],
         (queries) => queries.closureOf(asked, includeOutputs),
         { signal },
       );
+      const closure = new Map<StorePath, PathInfo>();
+      for (const [path, info] of entries) {
+        closure.set(path, info);
+        if (closure.size % AT_ONCE > 0) continue;
+        await breathe();
+        signal?.throwIfAborted();
+      }
       const invalid = asked.find((root) => !closure.has(root));
       if (invalid !== undefined) throw notValid(invalid);
       return closure;

@@ -16,8 +16,11 @@ export interface StoreQueries {
   idOf(path: StorePath): number | undefined;
   isValid(path: StorePath): boolean;
   infoOf(path: StorePath): PathInfo | undefined;
-  /** Roots that aren't valid give nothing. */
-  closureOf(roots: Iterable<StorePath>, includeOutputs: boolean): Map<StorePath, PathInfo>;
+  /**
+   * Roots that aren't valid give nothing. The database has been asked when this returns; what the infos then cost may
+   * be spread over time by whoever iterates.
+   */
+  closureOf(roots: Iterable<StorePath>, includeOutputs: boolean): Iterable<[StorePath, PathInfo]>;
   /** Valid outputs of a derivation. */
   outputsOf(drv: StorePath): StorePath[];
   /** Valid derivations that have this path as an output. */
@@ -69,6 +72,22 @@ export function makeQueries(db: SqliteDatabase, storeDir: StoreDir): StoreQuerie
   );
   const all = db.query<[string]>('select path from ValidPaths order by path');
 
+  function* infosOf(
+    rows: readonly Row[],
+    paths: ReadonlyMap<number, StorePath>,
+  ): Generator<[StorePath, PathInfo]> {
+    for (const row of rows) {
+      const path = paths.get(row[0]);
+      if (path === undefined) continue;
+      const references: StorePath[] = [];
+      for (const id of words(row[9])) {
+        const reference = paths.get(Number(id));
+        if (reference !== undefined) references.push(reference);
+      }
+      yield [path, infoOfRow(storeDir, path, row, references.sort(compareStorePaths))];
+    }
+  }
+
   const idOf = (path: StorePath): number | undefined => id.get(print(path))?.[0];
 
   return {
@@ -83,19 +102,9 @@ export function makeQueries(db: SqliteDatabase, storeDir: StoreDir): StoreQuerie
     closureOf(roots, includeOutputs) {
       const query = includeOutputs ? closureWithOutputs : closure;
       const rows = query.all(JSON.stringify(Array.from(roots, print)));
-      const paths = new Map(rows.map((row) => [row[0], parse(row[1])]));
-      const infos = new Map<StorePath, PathInfo>();
-      for (const row of rows) {
-        const path = paths.get(row[0]);
-        if (path === undefined) continue;
-        const references: StorePath[] = [];
-        for (const id of words(row[9])) {
-          const reference = paths.get(Number(id));
-          if (reference !== undefined) references.push(reference);
-        }
-        infos.set(path, infoOfRow(storeDir, path, row, references.sort(compareStorePaths)));
-      }
-      return infos;
+      const paths = new Map<number, StorePath>();
+      for (const row of rows) paths.set(row[0], parse(row[1]));
+      return infosOf(rows, paths);
     },
     outputsOf: (drv) => parseAll(outputs.all(print(drv))),
     deriversOf: (path) => parseAll(derivers.all(print(path))),
