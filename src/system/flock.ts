@@ -1,7 +1,7 @@
 /**
  * flock(2), by which Nix's processes keep out of each other's way: whole-file locks that belong to an open file and go
- * with it, also when the process is killed. Node has none, so koffi calls the C library; nothing else here may use
- * koffi. It is loaded on first use: that takes 7 ms, which most commands need not spend.
+ * with it, also when the process is killed. Node has none, so koffi calls the C library. It is loaded on first use: that
+ * takes 7 ms, which most commands need not spend.
  *
  * Nothing here waits in the kernel, where no abort would reach it: a lock that isn't free is tried again later.
  */

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -38,4 +39,37 @@ test('a store below what is no directory is said not to be found', async () => {
     assert.match(error.message, /^cannot use the store in ".*": not a directory$/);
     return true;
   });
+});
+
+test('root writes to a store that is mounted read-only, and nobody else sees it writable', async (t) => {
+  await using temp = makeTempDirectory();
+  await using stores = openLocalStores();
+  {
+    await using store = await stores.open(temp.path);
+    await store.addSignatures?.(new Map());
+  }
+  const module = (name: string): string => new URL(`../../../test/${name}`, import.meta.url).href;
+  const writing = `
+    import { readFileSync } from 'node:fs';
+    import { samplePath, toAdd } from '${module('conformance/nars.ts')}';
+    import { openLocalStores } from '${module('support/local-stores.ts')}';
+    await using stores = openLocalStores();
+    await using store = await stores.open(process.argv[1]);
+    await store.addPaths(toAdd(samplePath('a')));
+    const mounts = readFileSync('/proc/self/mountinfo', 'utf8').split('\\n');
+    const options = mounts.find((line) => line.includes(process.argv[1]))?.split(' ')[5];
+    console.log((await store.queryAllValidPaths()).length, options);
+  `;
+  const script = `
+    mount --bind "$1/nix/store" "$1/nix/store" && mount -o remount,bind,ro,nosuid "$1/nix/store" || exit 77
+    "$2" --input-type=module -e "$3" "$1"
+    touch "$1/nix/store/x" 2>/dev/null && echo writable
+  `;
+  const args = [temp.path, process.execPath, writing];
+  const run = spawnSync('unshare', ['-m', 'sh', '-c', script, 'sh', ...args], { encoding: 'utf8' });
+  if (run.error !== undefined || run.status === 77 || run.stderr.startsWith('unshare:')) {
+    t.skip('needs root, and leave to mount');
+    return;
+  }
+  assert.match(run.stdout, /^1 rw,nosuid(,\w+)*\n$/, run.stderr);
 });

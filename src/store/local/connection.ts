@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { FerryError, isFerryError } from '../../error.ts';
 import { loadFlock, openLockFile, waitForLock, type Flock } from '../../system/flock.ts';
 import { errnoOf, translateOsError } from '../../system/os-error.ts';
+import { remountWritable } from '../../system/remount.ts';
 import { openSqlite, type SqliteDatabase, type SqliteOptions } from '../../system/sqlite.ts';
 import { makeDirectories, makeReadableFile, refuseSymlinks, reserveSpace } from './directories.ts';
 import type { StoreLocations } from './locations.ts';
@@ -53,7 +54,8 @@ export interface StoreConnection extends Disposable {
 
 const WRITE_HINT =
   'run it as the owner of the store (root for most), or go through the daemon: --to daemon';
-const READ_ONLY_HINT = 'it is mounted read-only, as on NixOS: go through the daemon, --to daemon';
+const READ_ONLY_HINT =
+  'it is mounted read-only: on NixOS root may write to it all the same, others go through the daemon (--to daemon)';
 const READ_HINT =
   'run it as the owner of the store (root for most), or go through the daemon: --from daemon';
 
@@ -81,7 +83,8 @@ export function connect(options: ConnectionOptions): StoreConnection {
     requireOpen();
     const isNew = !hasDatabase(dbDir);
     if (isNew) makeDirectories(options, options.buildGroup);
-    else requireWritable(realDir);
+    else await makeWritable(realDir);
+    requireOpen();
     // Whoever changes the schema waits until nobody holds this; it is ours for as long as the store is open.
     const bigLock = openLockFile(join(dbDir, 'big-lock'));
     resources.defer(() => closeSync(bigLock));
@@ -159,6 +162,16 @@ function accessTo(dbDir: string, dbFile: string): SqliteOptions['access'] {
     if (errno === 'EROFS') return 'immutable';
     if (['EACCES', 'EPERM'].includes(errno)) return 'read';
     throw translateOsError(error, 'open', dbFile);
+  }
+}
+
+/** @throws FerryError `denied` */
+async function makeWritable(realDir: string): Promise<void> {
+  try {
+    accessSync(realDir, constants.W_OK);
+  } catch (error) {
+    if (errnoOf(error) === 'EROFS') await remountWritable(realDir);
+    requireWritable(realDir);
   }
 }
 

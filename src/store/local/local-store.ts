@@ -239,6 +239,8 @@ export async function openLocalStore(options: LocalStoreOptions): Promise<LocalS
 
     async addContent(tree, content, { signal } = {}) {
       signal?.throwIfAborted();
+      // First: threads that are there already would not see a store that is made writable.
+      await connection.forWriting(signal);
       return addContent(store, workers, tree, content, signal);
     },
 
