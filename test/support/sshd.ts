@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { type FarProgram, writeFarProgram } from './far-program.ts';
 import { findProgram } from './peers.ts';
+import { childrenOf, findByEnvironment, findProcesses } from './processes.ts';
 import { runOk } from './run.ts';
 
 export interface SshdOptions {
@@ -33,11 +34,17 @@ export interface Sshd extends AsyncDisposable {
   sshOptionsVia(port: number): string;
   /** Puts a program first on the PATH of every session from now on: whatever should answer as `nix-store`. */
   provide(name: string, far: FarProgram): void;
+  /** Whether nothing of any connection is left: no client with `sshConfig`, no session, no program of one. */
+  isIdle(): boolean;
+  /** The programs that sessions run. */
+  sessionPrograms(): number[];
   /** What the server has logged, for messages of failed tests. */
   log(): string;
 }
 
 const ATTEMPTS = 5;
+/** A variable of every session, by which its programs are found whatever they do with the others. */
+const SESSION_MARK = 'TEST_SSHD';
 
 /** Use as `await using sshd = await startSshd({ dir })`. */
 export async function startSshd(options: SshdOptions): Promise<Sshd> {
@@ -63,6 +70,7 @@ interface Listening {
 function describe(dir: string, address: string, port: number, { child, lines }: Listening): Sshd {
   const sshConfig = join(dir, 'ssh_config');
   const sshOptions = `-F ${sshConfig}`;
+  const sessionPrograms = (): number[] => findByEnvironment(`${SESSION_MARK}=${dir}\0`);
   return {
     address,
     port,
@@ -71,6 +79,11 @@ function describe(dir: string, address: string, port: number, { child, lines }: 
     sshOptions,
     sshOptionsVia: (through) => `${sshOptions} -p ${through}`,
     provide: (name, far) => writeFarProgram(join(dir, 'bin', name), far),
+    isIdle: () =>
+      findProcesses(sshConfig).length === 0 &&
+      (child.pid === undefined || childrenOf(child.pid).length === 0) &&
+      sessionPrograms().length === 0,
+    sessionPrograms,
     log: () => lines.join('\n'),
     [Symbol.asyncDispose]: async () => {
       if (child.exitCode !== null || child.signalCode !== null) return;
@@ -135,7 +148,12 @@ function writeConfiguration(
   writeFileSync(join(dir, 'authorized_keys'), publicKey('identity'), { mode: 0o600 });
   writeFileSync(join(dir, 'known_hosts'), `far ${publicKey('host_key')}`);
   // HOME keeps the shell of a session away from the user's start-up files.
-  const session = { HOME: home, ...env, PATH: `${bin}:${env['PATH'] ?? '/usr/bin:/bin'}` };
+  const session = {
+    HOME: home,
+    [SESSION_MARK]: dir,
+    ...env,
+    PATH: `${bin}:${env['PATH'] ?? '/usr/bin:/bin'}`,
+  };
   const setEnv = Object.entries(session).map(([name, value]) => `"${name}=${value}"`);
   writeFileSync(
     join(dir, 'sshd_config'),
