@@ -30,6 +30,10 @@ export interface ConnectionOptions {
   readonly authenticates?: boolean | undefined;
   /** Milliseconds that the far end has for its greeting. */
   readonly greetingMs?: number | undefined;
+  /** Milliseconds that the user has to be let in, where the far end `authenticates`. */
+  readonly authenticationMs?: number | undefined;
+  /** Milliseconds for which a far end that owes an answer may neither send nor take a byte. */
+  readonly silenceMs?: number | undefined;
   /** What people should know although it works. */
   readonly onWarning?: ((message: string, hint: string) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -47,6 +51,12 @@ export interface Exchange<T> {
 
 /** Generous: a machine that must wake its disks, or start a slow shell. */
 const greetingMs = 120_000;
+/** Servers give two minutes; there may be several, behind one another. */
+const authenticationMs = 600_000;
+/**
+ * A far end may be busy for long without a word: it verifies what it was sent, or collects garbage to make room. One that was stopped looks just the same, and ssh goes on answering for it.
+ */
+const silenceMs = 3_600_000;
 
 /** @throws FerryError `unavailable`, `not-found` for a missing program, `protocol`. */
 export async function openServeConnection(
@@ -57,23 +67,29 @@ export async function openServeConnection(
   const failed = `cannot connect to "${farEnd.name}"`;
   let timer: NodeJS.Timeout | undefined;
   let isLate = false;
-  const limit = (): void => {
-    timer ??= setTimeout(() => {
+  let waited = 0;
+  const limit = (ms: number): void => {
+    clearTimeout(timer);
+    waited = ms;
+    timer = setTimeout(() => {
       isLate = true;
       void transport.abort();
-    }, options.greetingMs ?? greetingMs);
+    }, ms);
   };
+  const onStarted = (): void => limit(options.greetingMs ?? greetingMs);
   const onAbort = (): void => void transport.abort();
   try {
     signal?.throwIfAborted();
     signal?.addEventListener('abort', onAbort);
-    if (options.authenticates !== true) limit();
+    // Through a connection that ssh shares with others nobody says `started`.
+    if (options.authenticates === true) limit(options.authenticationMs ?? authenticationMs);
+    else onStarted();
     const hello = new ByteWriter();
     hello.u64(clientMagic);
     hello.u64(version);
     // When it is gone already, what it said last is more telling than that.
     await Promise.resolve(transport.write(hello.take())).catch(() => {});
-    const greeting = await findGreeting(transport.readable, serverMagic, { onStarted: limit });
+    const greeting = await findGreeting(transport.readable, serverMagic, { onStarted });
     if (!greeting.isFound) throw await noGreeting(failed, greeting, transport, options);
     const reader = new ByteReader(greeting.rest);
     await reader.u64();
@@ -97,13 +113,14 @@ export async function openServeConnection(
       features: new Set<string>(),
       storeDir: options.storeDir,
     };
-    return new ServeConnection(transport, greeting.rest, context, farEnd);
+    const silence = options.silenceMs ?? silenceMs;
+    return new ServeConnection(transport, greeting.rest, context, farEnd, silence);
   } catch (error) {
     await transport.abort();
     signal?.throwIfAborted();
     if (isLate) {
-      const waited = Math.round((options.greetingMs ?? greetingMs) / 1000);
-      throw new FerryError('unavailable', `${failed}: no greeting within ${waited} seconds`, {
+      const seconds = Math.round(waited / 1000);
+      throw new FerryError('unavailable', `${failed}: no greeting within ${seconds} seconds`, {
         store: farEnd.uri,
         cause: error,
       });
@@ -146,13 +163,24 @@ export class ServeConnection {
   #failure: { readonly error: unknown } | undefined;
   #ending: Promise<FerryError> | undefined;
   #isRefused = false;
+  readonly #silenceMs: number;
+  /** When a byte last went either way, or it was not for the far end to do something. */
+  #lastMove = 0;
+  #isReading = false;
+  #isWriting = false;
+  /** The far end takes nothing at the moment. */
+  #isHeldUp = false;
+  #isPatient = false;
+  #watch: NodeJS.Timeout | undefined;
 
   constructor(
     transport: Transport,
     readable: AsyncIterable<Uint8Array>,
     context: WireContext,
     farEnd: FarEnd,
+    silence: number,
   ) {
+    this.#silenceMs = silence;
     this.context = context;
     this.#transport = transport;
     this.#farEnd = farEnd;
@@ -168,20 +196,27 @@ export class ServeConnection {
     return this.#isRefused;
   }
 
-  /** A request with an answer of moderate size. An abort ends the waiting, not the connection. */
+  /**
+   * A request with an answer of moderate size. An abort ends the waiting, not the connection.
+   * @param isPatient whether there is no telling how long the far end works at it without a word.
+   */
   async ask<Request, Response>(
     operation: ServeOperation<Request, Response>,
     request: Request,
     signal?: AbortSignal,
+    isPatient = false,
   ): Promise<Response> {
     signal?.throwIfAborted();
     const { answer } = this.exchange(
       (sink) => sink(this.encode(operation, request)),
       async (reader) => {
+        this.#isPatient = isPatient;
         try {
           return await operation.response.read(reader, this.context);
         } catch (error) {
           throw this.#explain(operation.name, error);
+        } finally {
+          this.#isPatient = false;
         }
       },
     );
@@ -207,13 +242,18 @@ export class ServeConnection {
     write: (sink: Sink) => MaybePromise<void>,
     read: (reader: ByteReader) => MaybePromise<T>,
   ): Exchange<T> {
-    this.#underWay++;
+    if (this.#underWay++ === 0) this.#startWatch();
     const written = this.#writes.then(() => this.#write(write));
     const answer = this.#answers.then(() => this.#read(read));
     this.#writes = written.catch(() => {});
     this.#answers = answer.catch(() => {});
-    void this.#answers.then(() => this.#underWay--);
+    void this.#answers.then(() => this.#answered());
     return { written, answer };
+  }
+
+  #answered(): void {
+    this.#underWay--;
+    if (this.#underWay === 0) clearInterval(this.#watch);
   }
 
   /** Gives the connection up, with this error for everyone who uses it. */
@@ -233,20 +273,48 @@ export class ServeConnection {
     await (isIdle ? this.#transport.close() : this.#transport.abort());
   }
 
+  /** Looks now and then while answers are owed; keeps no process alive: what is waited for does. */
+  #startWatch(): void {
+    clearInterval(this.#watch);
+    this.#lastMove = performance.now();
+    this.#watch = setInterval(() => {
+      // Nobody is to blame but us while we don't read, or have begun to write and don't go on.
+      const isItsTurn = this.#isReading && (!this.#isWriting || this.#isHeldUp);
+      if (!isItsTurn || this.#isPatient) this.#lastMove = performance.now();
+      if (performance.now() - this.#lastMove < this.#silenceMs) return;
+      const minutes = Math.round(this.#silenceMs / 60_000);
+      const { uri } = this.#farEnd;
+      const problem = `"${uri}" has been silent for ${minutes} minutes and still owes an answer`;
+      const hint = 'see whether the program there is stopped or stuck';
+      this.fail(new FerryError('unavailable', problem, { store: uri, hint }));
+    }, this.#silenceMs / 10);
+    this.#watch.unref();
+  }
+
   async #write(write: (sink: Sink) => MaybePromise<void>): Promise<void> {
+    this.#isWriting = true;
     try {
       await write((bytes, onSent) => this.#send(bytes, onSent));
     } catch (error) {
       this.fail(error);
     }
+    this.#isWriting = false;
     if (this.#failure !== undefined) throw this.#failure.error;
   }
 
   #send(bytes: Uint8Array, onSent?: () => void): MaybePromise<void> {
     if (this.#failure !== undefined) throw this.#failure.error;
     try {
-      const more = this.#transport.write(bytes, onSent);
-      return more instanceof Promise ? more.catch(() => this.#throwEnding()) : more;
+      const more = this.#transport.write(bytes, () => {
+        this.#lastMove = performance.now();
+        onSent?.();
+      });
+      if (!(more instanceof Promise)) return more;
+      this.#isHeldUp = true;
+      const goOn = (): void => {
+        this.#isHeldUp = false;
+      };
+      return more.then(goOn, () => this.#throwEnding());
     } catch {
       return this.#throwEnding();
     }
@@ -272,7 +340,13 @@ export class ServeConnection {
   /** What the far end sends, ended by an error: it never ends while we are interested. */
   async *#incoming(readable: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
     try {
-      yield* readable;
+      this.#isReading = true;
+      for await (const chunk of readable) {
+        this.#lastMove = performance.now();
+        this.#isReading = false;
+        yield chunk;
+        this.#isReading = true;
+      }
     } catch {
       // Its own words are looked for below.
     }

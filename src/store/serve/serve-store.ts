@@ -2,7 +2,7 @@
 import { FerryError } from '../../error.ts';
 import type { PathInfo } from '../../format/path-info.ts';
 import { printStorePath, type StoreDir, type StorePath } from '../../format/store-path.ts';
-import type { ServedPathInfo } from '../../wire/serve/path-info.ts';
+import { servedPathInfosOf, type ServedPathInfo } from '../../wire/serve/path-info.ts';
 import {
   queryClosure,
   queryPathInfos,
@@ -66,7 +66,7 @@ export class ServeStore implements Store {
     if (request.paths.length === 0) return new Set();
     if (hold) for (const path of request.paths) this.#connections.held.add(path);
     const asked = new Set(request.paths);
-    const valid = await connection.ask(queryValidPaths, request, signal);
+    const valid = await connection.ask(queryValidPaths, request, signal, substitute);
     return new Set(valid.filter((path) => asked.has(path)));
   }
 
@@ -144,15 +144,8 @@ export class ServeStore implements Store {
   ): Promise<Map<StorePath, PathInfo>> {
     const infos = new Map<StorePath, PathInfo>();
     if (paths.length === 0) return infos;
-    const asked = new Set(paths);
-    for (const served of await connection.ask(queryPathInfos, paths, signal)) {
-      if (!asked.has(served.path)) {
-        throw new FerryError(
-          'protocol',
-          `"${this.uri}" told of "${this.#print(served.path)}", which it was not asked for`,
-          { store: this.uri },
-        );
-      }
+    const operation = { ...queryPathInfos, response: servedPathInfosOf(new Set(paths)) };
+    for (const served of await connection.ask(operation, paths, signal)) {
       infos.set(served.path, this.#toPathInfo(connection, served));
       this.#narSizes.set(served.path, served.narSize);
     }

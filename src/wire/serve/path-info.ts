@@ -70,19 +70,35 @@ export const servedPathInfo: Codec<ServedPathInfo> = {
 };
 
 /** The answer to QueryPathInfos. */
-export const servedPathInfos: Codec<readonly ServedPathInfo[]> = {
-  read: readInfos,
-  write: (writer, infos, context) => {
-    for (const info of infos) servedPathInfo.write(writer, info, context);
-    optionalStorePath.write(writer, undefined, context);
-  },
-};
+export const servedPathInfos: Codec<readonly ServedPathInfo[]> = servedPathInfosOf(undefined);
+
+/**
+ * The answer to QueryPathInfos about these paths: what isn't among them, or comes twice, is refused where it is met.
+ * An answer has no count in front, so that otherwise it might go on for as long as there is memory.
+ */
+export function servedPathInfosOf(
+  asked: ReadonlySet<StorePath> | undefined,
+): Codec<readonly ServedPathInfo[]> {
+  return {
+    read: (reader, context) => readInfos(reader, context, asked),
+    write: (writer, infos, context) => {
+      for (const info of infos) servedPathInfo.write(writer, info, context);
+      optionalStorePath.write(writer, undefined, context);
+    },
+  };
+}
+
+/** References in one answer, all paths together: ten times those of the largest closure anyone has reported. */
+const referencesMax = 10 * pathsMax;
 
 async function readInfos(
   reader: ByteReader,
   context: WireContext,
+  asked: ReadonlySet<StorePath> | undefined,
 ): Promise<readonly ServedPathInfo[]> {
   const infos: ServedPathInfo[] = [];
+  const due = new Set(asked);
+  let referenceCount = 0;
   try {
     for (;;) {
       const path = await optionalStorePath.read(reader, context);
@@ -90,7 +106,15 @@ async function readInfos(
       if (infos.length === pathsMax) {
         throw new FerryError('corrupt', `more than ${pathsMax} entries`);
       }
-      infos.push({ path, ...(await rest.read(reader, context)) });
+      if (asked !== undefined && !due.delete(path)) {
+        throw new FerryError('protocol', `"${path}" was not asked for, or comes twice`);
+      }
+      const info = { path, ...(await rest.read(reader, context)) };
+      referenceCount += info.references.length;
+      if (referenceCount > referencesMax) {
+        throw new FerryError('corrupt', `more than ${referencesMax} references in all`);
+      }
+      infos.push(info);
     }
   } catch (error) {
     throw inField(`[${infos.length}]`, error, reader);
