@@ -1,4 +1,7 @@
-/** Contents into the store, under the name that they give themselves: `nix store add`. */
+/**
+ * Contents into the store, under the name that they give themselves: `nix store add`. They never refer to themselves:
+ * what they will be called follows from them, so that nobody could have written it into them.
+ */
 import { lstatSync } from 'node:fs';
 import { FerryError } from '../../error.ts';
 import { contentAddressedPath } from '../../format/make-store-path.ts';

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { statSync, writeFileSync } from 'node:fs';
+import { closeSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { openLocalStores } from '../../../test/support/local-stores.ts';
 import { makeTempDirectory } from '../../../test/support/temp.ts';
+import { loadFlock, openLockFile } from '../../system/flock.ts';
 import { errnoOf } from '../../system/os-error.ts';
 
 test('everybody may read a new store, whatever the mask of who makes it', async () => {
@@ -27,6 +28,26 @@ test('everybody may read a new store, whatever the mask of who makes it', async 
     assert.equal(modeOf(join(db, name)), '644', name);
   }
   assert.equal(modeOf(join(db, 'big-lock')), '600');
+});
+
+test('an abort ends the waiting of one caller, and not that of another', async () => {
+  await using temp = makeTempDirectory();
+  await using stores = openLocalStores();
+  {
+    await using store = await stores.open(temp.path);
+    await store.addSignatures?.(new Map());
+  }
+  const flock = await loadFlock();
+  const bigLock = openLockFile(join(temp.path, 'nix/var/nix/db/big-lock'));
+  assert.ok(flock.tryLock(bigLock, 'exclusive'));
+  await using store = await stores.open(temp.path);
+  const abort = new AbortController();
+  const first = store.addSignatures?.(new Map(), { signal: abort.signal });
+  const second = store.addSignatures?.(new Map());
+  setTimeout(() => abort.abort(new Error('enough')), 20);
+  await assert.rejects(first ?? Promise.resolve(), { message: 'enough' });
+  closeSync(bigLock);
+  await second;
 });
 
 test('a store below what is no directory is said not to be found', async () => {

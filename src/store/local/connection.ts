@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { FerryError, isFerryError } from '../../error.ts';
 import { loadFlock, openLockFile, waitForLock, type Flock } from '../../system/flock.ts';
 import { errnoOf, translateOsError } from '../../system/os-error.ts';
+import { unlessAborted } from '../../system/pause.ts';
 import { remountWritable } from '../../system/remount.ts';
 import { openSqlite, type SqliteDatabase, type SqliteOptions } from '../../system/sqlite.ts';
 import { makeDirectories, makeReadableFile, refuseSymlinks, reserveSpace } from './directories.ts';
@@ -64,6 +65,8 @@ export function connect(options: ConnectionOptions): StoreConnection {
   const dbDir = join(stateDir, 'db');
   const dbFile = join(dbDir, 'db.sqlite');
   const resources = new DisposableStack();
+  const closing = new AbortController();
+  resources.defer(() => closing.abort(closedError(uri)));
   if (options.allowSymlinkedStore !== true) refuseSymlinks(realDir);
   let readable: ReadableStore | undefined;
   let writable: Promise<WritableStore> | undefined;
@@ -75,7 +78,7 @@ export function connect(options: ConnectionOptions): StoreConnection {
     return resources.use(openSqlite(dbFile, { access, useWal, sync: syncMetadata }));
   };
 
-  const prepareToWrite = async (signal: AbortSignal | undefined): Promise<WritableStore> => {
+  const prepareToWrite = async (): Promise<WritableStore> => {
     if (options.readOnly === true) {
       throw new FerryError('unsupported', `cannot write to "${uri}": it was opened read-only`);
     }
@@ -88,13 +91,13 @@ export function connect(options: ConnectionOptions): StoreConnection {
     // Whoever changes the schema waits until nobody holds this; it is ours for as long as the store is open.
     const bigLock = openLockFile(join(dbDir, 'big-lock'));
     resources.defer(() => closeSync(bigLock));
-    await waitForLock(flock, bigLock, 'shared', signal);
+    await waitForLock(flock, bigLock, 'shared', closing.signal);
     requireOpen();
     // SQLite itself would let the mask decide; log and index take after it.
     if (isNew) makeReadableFile(dbFile);
     const db = readable?.db ?? openDatabase();
     if (access !== 'read-write') requireWritable(dbFile);
-    if (!hasDatabase(dbDir)) await createDatabase(db, dbDir, signal);
+    if (!hasDatabase(dbDir)) await createDatabase(db, dbDir, closing.signal);
     requireOpen();
     readable ??= { db, queries: makeQueries(db, storeDir) };
     reserveSpace(dbDir, options.gcReservedSpace ?? 8 << 20);
@@ -107,7 +110,7 @@ export function connect(options: ConnectionOptions): StoreConnection {
   };
 
   const requireOpen = (): void => {
-    if (resources.disposed) throw new FerryError('internal', `the store "${uri}" is closed`);
+    if (resources.disposed) throw closedError(uri);
   };
 
   return {
@@ -125,17 +128,22 @@ export function connect(options: ConnectionOptions): StoreConnection {
     },
     async forWriting(signal) {
       requireOpen();
-      writable ??= prepareToWrite(signal);
+      // Shared by all callers: the abort of one ends its own waiting and no more.
+      const preparing = (writable ??= prepareToWrite());
       try {
-        return await writable;
+        return await unlessAborted(preparing, signal);
       } catch (error) {
-        // An abort of this caller must not be the answer to the next.
-        writable = undefined;
+        signal?.throwIfAborted();
+        if (writable === preparing) writable = undefined;
         throw explained(error, `cannot write to the store "${uri}"`, WRITE_HINT);
       }
     },
     [Symbol.dispose]: () => resources.dispose(),
   };
+}
+
+function closedError(uri: string): FerryError {
+  return new FerryError('internal', `the store "${uri}" is closed`);
 }
 
 /** What the system said is about some file; people want to know what they can't do, and what they can instead. */

@@ -35,16 +35,20 @@ export function makeDerivationReader(storeDir: StoreDir, realDir: string): Outpu
     const open = new Map<StorePath, Derivation>();
     const stack = unknownInputs(drv);
     for (let path = stack.at(-1); path !== undefined; path = stack.at(-1)) {
+      if (hashes.has(path)) {
+        stack.pop();
+        continue;
+      }
       const seen = open.get(path);
       const input = seen ?? read(path);
-      const missing = hashes.has(path) ? [] : unknownInputs(input);
+      const missing = unknownInputs(input);
       if (missing.length > 0) {
         if (seen !== undefined) throw cycle(path);
         open.set(path, input);
         stack.push(...missing);
         continue;
       }
-      if (!hashes.has(path)) hashes.set(path, hashDerivation(storeDir, input, known));
+      hashes.set(path, hashDerivation(storeDir, input, known));
       open.delete(path);
       stack.pop();
     }

@@ -7,6 +7,7 @@ import { FerryError, isFerryError, messageOf } from '../../error.ts';
 import { otherReferences, type PathInfo } from '../../format/path-info.ts';
 import { printStorePath, type StoreDir, type StorePath } from '../../format/store-path.ts';
 import { queryValidPaths } from '../../wire/serve/protocol.ts';
+import { unlessAborted } from '../../system/pause.ts';
 import type { AddOptions, PathToAdd } from '../store.ts';
 import type { ServeConnections } from './connections.ts';
 import type { Sink } from './connection.ts';
@@ -40,7 +41,7 @@ export async function pushPaths(
     for (;;) {
       isWaiting = true;
       // A far end that fails while the source is slow is not to be waited out.
-      const next = await Promise.race([iterator.next(), push.failed]);
+      const next = await unlessAborted(iterator.next(), push.failed);
       isWaiting = false;
       if (next.done === true) break;
       await push.add(next.value);
@@ -60,14 +61,12 @@ export async function pushPaths(
 }
 
 class Push {
-  /** Rejects on the first failure, where the first is the last. */
-  readonly failed: Promise<never>;
   readonly #target: PushTarget;
   readonly #options: AddOptions;
   readonly #lanes: Lane[] = [];
   /** Where the paths that were sent are: on their way, or refused. Those that are neither are valid. */
   readonly #states = new Map<StorePath, Lane | 'failed'>();
-  readonly #rejectFailed: (error: unknown) => void;
+  readonly #failing = new AbortController();
   #failure: { readonly error: unknown } | undefined;
   /** Errors that aren't the far end's; they are passed on as they are. */
   readonly #ownErrors = new Set<unknown>();
@@ -82,10 +81,11 @@ class Push {
   constructor(target: PushTarget, options: AddOptions) {
     this.#target = target;
     this.#options = options;
-    const { promise, reject } = Promise.withResolvers<never>();
-    promise.catch(() => {});
-    this.failed = promise;
-    this.#rejectFailed = reject;
+  }
+
+  /** Aborted by the first failure, where the first is the last. */
+  get failed(): AbortSignal {
+    return this.#failing.signal;
   }
 
   async open(): Promise<void> {
@@ -235,7 +235,7 @@ class Push {
 
   #fail(error: unknown): void {
     this.#failure ??= { error };
-    this.#rejectFailed(error);
+    this.#failing.abort(error);
     this.#notify();
   }
 
