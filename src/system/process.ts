@@ -184,7 +184,8 @@ async function abortChild(child: Child, exited: Promise<Exit>): Promise<void> {
   if (isRunning(child)) {
     child.kill('SIGTERM');
     if (!(await settlesWithin(exited, killMs))) child.kill('SIGKILL');
-    await exited;
+    // One that the kernel holds, at a dead disk perhaps, is left to it.
+    await settlesWithin(exited, killMs);
   }
   child.stdin.destroy();
   child.stdout.destroy();

@@ -36,9 +36,9 @@ const BATCH_MS = 100;
 /** Paths that are locked, hence open files, at the same time. */
 const JOBS_MAX = 384;
 /** Milliseconds that a busy database may hold up the registration of what was done before an error. */
-const LAST_REGISTRATION_MS = 500;
+const LAST_REGISTRATION_MS = 300;
 /** Milliseconds that threads have to come to their end before an error is passed on all the same. */
-const CLEAN_UP_MS = 600;
+const CLEAN_UP_MS = 300;
 
 interface Job {
   readonly info: PathInfo;
@@ -186,11 +186,13 @@ class AddRun {
     } catch {
       // What ended the run comes first; these paths are simply not valid.
     }
-    for (const job of this.#jobs.values()) {
-      // Those at work give up their locks themselves.
-      if (job.isUnpacked) await this.#takeBack(job);
-    }
+    // Those at work give up their locks themselves.
+    const whole = [...this.#jobs.values()].filter(({ isUnpacked }) => isUnpacked);
     this.#jobs.clear();
+    await settledWithin(
+      whole.map((job) => this.#takeBack(job)),
+      CLEAN_UP_MS,
+    );
   }
 
   async #takeBack(job: Job): Promise<void> {

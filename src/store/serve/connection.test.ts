@@ -112,3 +112,26 @@ test('an answer that tells what was not asked for ends where it does', async () 
     message: /QueryPathInfos: field .*-other" was not asked for/,
   });
 });
+
+test('an abort also ends the reading past what nobody wants', async () => {
+  const far = farEnd();
+  far.says(serverMagic, serveVersion);
+  const connection = await connect(far, {});
+  await using store = new ServeStore({ uri, storeDir, open: async () => connection });
+  const info = samplePath('a').info;
+  const hash = `sha256:${'0'.repeat(64)}`;
+  far.says(printStorePath(storeDir, path), '', 0, info.narSize, info.narSize, hash, '', 0, '');
+  await store.queryPathInfos([path]);
+  const abort = new AbortController();
+  setTimeout(() => abort.abort(new Error('enough')), 50);
+  // The rest of the NAR never comes.
+  far.says(1);
+  const read = (async () => {
+    for await (const nar of store.readNars([path], { signal: abort.signal })) {
+      for await (const _ of nar) break;
+      break;
+    }
+  })();
+  const late = sleep(5000, 'late', { ref: false });
+  assert.notEqual(await Promise.race([read, late]), 'late');
+});

@@ -53,12 +53,12 @@ export async function* readNars(
       }
     }
   } finally {
-    signal?.removeEventListener('abort', onAbort);
     let left = drainMax;
     for (const answer of asked) {
       await answer.finish(Math.max(0, left));
       left -= answer.narSize;
     }
+    signal?.removeEventListener('abort', onAbort);
   }
 }
 
