@@ -12,7 +12,7 @@ test('an error has its message, its hint and its status', () => {
     'error: cannot connect to "far"',
     'hint: is it on',
   ]);
-  assert.equal(exitStatusOf(error), 6);
+  assert.equal(exitStatusOf(error), 4);
 });
 
 test('causes are told to those who ask', () => {
@@ -32,7 +32,7 @@ test('of two errors the first one counts, and both are told', () => {
     'error: disk full',
     'error, after that: cannot remove "x"',
   ]);
-  assert.equal(exitStatusOf(error), 7);
+  assert.equal(exitStatusOf(error), 5);
 });
 
 test('a mistake of ours is told as one', () => {

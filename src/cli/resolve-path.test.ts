@@ -90,7 +90,7 @@ test('what is in the store stays, even where it is a link to another path', () =
 
 test('a bare name is a program on PATH when it is nothing else', () => {
   assert.deepEqual(resolve('hello'), { path: hello, inside: 'bin/hello' });
-  fails('local', 'usage', /"local" is not in the store/, /ferry store add/);
+  fails('local', 'not-found', /"local" is not in the store/, /ferry store add/);
 });
 
 test('in a store below a root, its own files and its logical paths both lead there', () => {
@@ -110,12 +110,12 @@ test('in a store below a root, its own files and its logical paths both lead the
 test('what leads nowhere says why', () => {
   fails('nothing', 'not-found', /neither a file, nor a store path, nor a program on PATH/);
   fails('./nothing', 'not-found', /neither a file nor a path in the store/);
-  fails('file', 'usage', /"file" is not in the store/, /ferry store add/);
+  fails('file', 'not-found', /"file" is not in the store/, /ferry store add/);
   fails('dangling', 'not-found', /is a link to ".*gone", which is not there/);
-  fails('loop', 'usage', /more than 40 links/);
-  fails(`${storeDir}/nonsense`, 'usage', /is not a store path/, /32 letters and digits/);
-  fails(storeDir, 'usage', /is not in the store/);
+  fails('loop', 'not-found', /more than 40 links/);
+  fails(`${storeDir}/nonsense`, 'not-found', /is not a store path/, /32 letters and digits/);
+  fails(storeDir, 'not-found', /is not in the store/);
   fails('nixpkgs#hello', 'not-found', /nixpkgs#hello/, /nix build --no-link --print-out-paths/);
-  fails(`${storeDir}/${'a'.repeat(32)}`, 'usage', /not a store path/, /the name belongs to it/);
-  fails(`${storeDir}/${hello}.drv^out`, 'usage', /not a store path/, /--include-outputs/);
+  fails(`${storeDir}/${'a'.repeat(32)}`, 'not-found', /not a store path/, /the name belongs to it/);
+  fails(`${storeDir}/${hello}.drv^out`, 'not-found', /not a store path/, /--include-outputs/);
 });

@@ -27,7 +27,7 @@ export interface ResolvedPath {
 /** As many as Linux follows. */
 const LINKS_MAX = 40;
 
-/** @throws FerryError `usage` for what can't be meant, `not-found` for what isn't there. */
+/** @throws FerryError `not-found` for what isn't there, or isn't a path of the store. */
 export function resolvePath(word: string, resolution: PathResolution): ResolvedPath {
   const file = resolve(resolution.cwd, word);
   const named = splitStorePath(word, file, resolution);
