@@ -1,7 +1,7 @@
 /** `ferry store info`: what a store is. Also the quickest way to see whether it answers. */
 import { defineCommand, type Command } from '../command.ts';
 import { openSession } from '../session.ts';
-import { formatBytes } from '../ui/units.ts';
+import { formatBytes } from '../../bytes/format-bytes.ts';
 import { storeOption } from './store-option.ts';
 
 export const storeInfo: Command = defineCommand({

@@ -12,7 +12,8 @@ import { usage } from '../parse-words.ts';
 import { resolveIn } from '../resolve-in-store.ts';
 import { openSession } from '../session.ts';
 import { OrderedOutput } from '../ui/ordered-output.ts';
-import { formatBytes, formatCount } from '../ui/units.ts';
+import { formatBytes } from '../../bytes/format-bytes.ts';
+import { formatCount } from '../ui/units.ts';
 import { verifyContents } from '../verify-contents.ts';
 import { storeOption } from './store-option.ts';
 

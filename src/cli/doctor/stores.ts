@@ -6,7 +6,8 @@ import type { Store } from '../../store/store.ts';
 import { asLocalStore, realStoreDirOf } from '../as-local-store.ts';
 import type { CommandContext } from '../context.ts';
 import { openSession } from '../session.ts';
-import { formatBytes, formatDuration, formatNumber } from '../ui/units.ts';
+import { formatBytes } from '../../bytes/format-bytes.ts';
+import { formatDuration, formatNumber } from '../ui/units.ts';
 import { failedCheck, type Check } from './check.ts';
 
 /** Less than this is soon used up, in bytes. */

@@ -2,7 +2,8 @@
 import type { CopySummary } from '../../copy/events.ts';
 import { nameOf } from '../../format/store-path.ts';
 import { doneBytes, remainingMs, type CopyState, type MovingPath } from './copy-state.ts';
-import { formatBytes, formatCount, formatDuration, formatNumber, formatRate } from './units.ts';
+import { formatBytes } from '../../bytes/format-bytes.ts';
+import { formatCount, formatDuration, formatNumber, formatRate } from './units.ts';
 
 export interface RenderOptions {
   /** Columns. */

@@ -3,7 +3,8 @@ import type { CopyPlan } from '../../copy/plan.ts';
 import { printStorePath } from '../../format/store-path.ts';
 import { exitStatusOf } from '../errors.ts';
 import { FerryError } from '../../error.ts';
-import { formatBytes, formatCount, formatNumber } from './units.ts';
+import { formatBytes } from '../../bytes/format-bytes.ts';
+import { formatCount, formatNumber } from './units.ts';
 
 /** Lines for stdout, from what matters least to what matters most: the end is what stays on the screen. */
 export function renderPlan(plan: CopyPlan): string {

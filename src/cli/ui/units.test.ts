@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatBytes, formatCount, formatDuration, formatNumber } from './units.ts';
+import { formatBytes } from '../../bytes/format-bytes.ts';
+import { formatCount, formatDuration, formatNumber } from './units.ts';
 
 test('bytes have three digits at the most', () => {
   const expected: [number, string][] = [
