@@ -21,6 +21,7 @@ import type { WritableStore } from './connection.ts';
 import type { OutputsOfDerivation } from './derivation-outputs.ts';
 import { lockPath, tryLockPath, type PathLock } from './path-lock.ts';
 import type { Registration } from './register.ts';
+import { fromTree, untilUsed } from './source.ts';
 import { requireTrust, type TrustPolicy } from './trust.ts';
 
 export interface AddContext extends AddingContext {
@@ -372,29 +373,4 @@ class AddRun {
   #print(path: StorePath): string {
     return printStorePath(this.#context.storeDir, path);
   }
-}
-
-interface Source {
-  readonly source: AsyncIterable<Uint8Array> | { readonly tree: string };
-  /** When nothing more will be read of it, once it was begun; a tree is read at any time. */
-  readonly used: Promise<void> | undefined;
-  readonly isBegun: () => boolean;
-}
-
-function fromTree(tree: string): Source {
-  return { source: { tree }, used: undefined, isBegun: () => false };
-}
-
-function untilUsed(nar: NarStream): Source {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  let isBegun = false;
-  const source = (async function* () {
-    isBegun = true;
-    try {
-      yield* nar;
-    } finally {
-      resolve();
-    }
-  })();
-  return { source, used: promise, isBegun: () => isBegun };
 }
