@@ -125,7 +125,7 @@ test('a full destination is told before a byte moves, with how much is missing',
   await using destination = new Full();
   await assert.rejects(copyClosure(source, destination, [a.info.path]), {
     code: 'no-space',
-    message: /10 free/,
+    message: /: 10 B are free/,
   });
 });
 

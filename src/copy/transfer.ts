@@ -1,4 +1,5 @@
 /** Carries out a plan: source store → destination store, which verifies what it takes. */
+import { formatBytes } from '../bytes/format-bytes.ts';
 import { FerryError } from '../error.ts';
 import type { PathInfo } from '../format/path-info.ts';
 import { printStorePath, type StorePath } from '../format/store-path.ts';
@@ -109,12 +110,13 @@ function refuseIfUntrusted(plan: CopyPlan): void {
 
 function refuseIfFull(plan: CopyPlan): void {
   if (plan.freeSpace === undefined || plan.freeSpace.bytes >= plan.narSize) return;
-  const lacking = plan.narSize - plan.freeSpace.bytes;
+  const { narSize, freeSpace, destination } = plan;
+  const lacking = formatBytes(narSize - freeSpace.bytes);
   throw new FerryError(
     'no-space',
-    `cannot copy ${plan.narSize} bytes to "${plan.destination}": it has ${plan.freeSpace.bytes} free, ${lacking} too few`,
+    `cannot copy ${formatBytes(narSize)} to "${destination}": ${formatBytes(freeSpace.bytes)} are free there, ${lacking} too few`,
     {
-      store: plan.destination,
+      store: destination,
       hint: 'free some space there, or collect garbage with nix-store --gc',
     },
   );
