@@ -160,6 +160,9 @@ try {
   process.stdout.write(
     `\n${styleText('green', 'Done.')} Next: ferry copy --to ssh://HOST PATH, and ferry --help\n`,
   );
+} catch (error) {
+  process.stderr.write(`\n${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
 } finally {
   if (keep) process.stdout.write(`kept: ${place}\n`);
   else {
