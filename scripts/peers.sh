@@ -17,18 +17,16 @@ programs=(nix nix-build nix-collect-garbage nix-copy-closure nix-daemon nix-env 
   nix-instantiate nix-prefetch-url nix-shell nix-store)
 
 packages=(
-  binutils               # readelf: what an ELF file of the benchmark's corpus asks for
-  bzip2                  # the reference for our own decoder
   debian-archive-keyring # signs the suites below; Ubuntu has it as a package
-  iproute2               # network namespaces
+  fish                   # the shells that completions are made for
   libatomic1             # Node's own library
+  man-db
   openssh-client
   openssh-server # started by the tests alone, on loopback, with its own keys
   patchelf       # RPATHs of the benchmark's corpus
-  sqlite3        # a second opinion on databases
   time           # peak memory of a benchmarked command
-  tmux           # a terminal for the progress display
   xz-utils
+  zsh
   zstd
 )
 
