@@ -4,6 +4,8 @@
  */
 import type { ByteReader } from '../../bytes/byte-reader.ts';
 import { FerryError } from '../../error.ts';
+import { NarDecoder } from '../../format/nar/decoder.ts';
+import { ignoreNar } from '../../format/nar/visitor.ts';
 import { printStorePath, type StorePath } from '../../format/store-path.ts';
 import { dumpStorePath } from '../../wire/serve/protocol.ts';
 import type { NarStream } from '../store.ts';
@@ -74,7 +76,10 @@ async function openLanes(
   );
 }
 
-/** One NAR on its way: an iterator that knows how much of it is left, whether or not anybody takes it. */
+/**
+ * One NAR on its way: an iterator that knows how much of it is left, whether or not anybody takes it. Its end is looked
+ * for in the NAR itself too: of one that is shorter than its info says, the rest would never come.
+ */
 class Answer implements AsyncIterator<Uint8Array, undefined> {
   readonly path: StorePath;
   readonly narSize: number;
@@ -83,6 +88,7 @@ class Answer implements AsyncIterator<Uint8Array, undefined> {
   readonly #connection: ServeConnection;
   readonly #signal: AbortSignal | undefined;
   readonly #done = Promise.withResolvers<void>();
+  readonly #decoder = new NarDecoder(ignoreNar);
   #left: number;
   #isClosed = false;
 
@@ -140,6 +146,7 @@ class Answer implements AsyncIterator<Uint8Array, undefined> {
     const reader = await this.begun;
     try {
       const bytes = await reader.some(this.#left);
+      this.#check(bytes);
       this.#left -= bytes.length;
       if (this.#left === 0) this.#done.resolve();
       return bytes;
@@ -147,6 +154,25 @@ class Answer implements AsyncIterator<Uint8Array, undefined> {
       const failure = this.#explain(error);
       this.#done.reject(failure);
       throw failure;
+    }
+  }
+
+  /** What is wrong here is out of step with all that follows: the connection is of no more use. */
+  #check(bytes: Uint8Array): void {
+    try {
+      this.#decoder.push(bytes);
+      const { done, offset } = this.#decoder;
+      if (done && offset < this.narSize) {
+        throw new FerryError('corrupt', `it has ${offset} bytes instead of ${this.narSize}`, {
+          offset,
+        });
+      }
+      if (!done && bytes.length === this.#left) {
+        throw new FerryError('corrupt', `it has more than ${this.narSize} bytes`, { offset });
+      }
+    } catch (error) {
+      this.#connection.fail(this.#explain(error));
+      throw error;
     }
   }
 
