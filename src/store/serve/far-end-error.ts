@@ -12,8 +12,9 @@ const MEANINGS: readonly (readonly [RegExp, ErrorCode])[] = [
   [/No space left on device|disk quota exceeded/i, 'no-space'],
   [/lacks a (?:valid )?signature/i, 'untrusted'],
   [/(?:hash|size) mismatch|Nix archive|unexpected end-of-file/i, 'corrupt'],
-  [/path '[^']*' (?:is not valid|does not exist)|is not a valid store path/i, 'not-found'],
-  [/is not allowed|permission denied|not privileged|read-only file system/i, 'denied'],
+  [/path ['"][^'"]*['"] (?:is not valid|does not exist)|is not a valid store path/i, 'not-found'],
+  // Whatever else it calls an error: it is there, and said no.
+  [/^error:/im, 'denied'],
 ];
 
 export interface FarEnd {
