@@ -10,6 +10,7 @@ import { openLocalStores } from '../support/local-stores.ts';
 import { makeNixHome, openNixHome, type NixHome } from '../support/nix-home.ts';
 import { peerTest, type FoundNix } from '../support/peers.ts';
 import { startSshd, type Sshd } from '../support/sshd.ts';
+import { waitUntil } from '../support/processes.ts';
 import { makeTempDirectory } from '../support/temp.ts';
 import { mountTmpfs, type Tmpfs } from '../support/tmpfs.ts';
 
@@ -65,6 +66,7 @@ for (const answering of ['ferry', 'Nix'] as const) {
       assert.match(stderr, /^error: cannot add "\/nix\/store\/.*-full-\d+"/m);
       assert.match(stderr, /[Nn]o space left on device|disk is full/);
       assert.doesNotMatch(stderr, /mistake|^ +at /m);
+      await waitUntil('the end of all that took part', () => sshd.isIdle());
       // Nix leaves the path that it was at; it isn't valid, and the next one to add it removes it.
       if (answering === 'Nix') disk.resize(AMPLE_MB);
       const valid = await validPaths(destination);

@@ -11,6 +11,7 @@ import { farFerry, farNix, ferryBin, ferryEnv, runFerry } from '../support/ferry
 import { openLocalStores } from '../support/local-stores.ts';
 import { makeNixHome, type NixHome } from '../support/nix-home.ts';
 import { peerTest } from '../support/peers.ts';
+import { waitUntil } from '../support/processes.ts';
 import { run, type Finished } from '../support/run.ts';
 import { makeSmallClosure, type SmallClosure } from '../support/small-closure.ts';
 import { startSshd, type Sshd } from '../support/sshd.ts';
@@ -142,6 +143,7 @@ for (const { name, damage, reason } of damages) {
       await context.test(way.name, async () => {
         const finished = await way.copy(world, ['--no-check-sigs', '--quiet', application]);
         requireFailed(finished, FAILED, told);
+        await farEndIsGone(world);
         const valid = await validPaths(world.destination);
         // What it refers to was sound, and may have come before it.
         for (const path of valid) assert.ok([source, text].includes(path), path);
@@ -185,8 +187,8 @@ peerTest(
     for (const way of ways) {
       await context.test(`${way.name}: a path without what it refers to`, async () => {
         const finished = await way.copy(world, [...quiet, '--no-recursive', application]);
-        // A ferry that refuses ends its side, which still counts as gone.
         requireFailed(finished, FAILED, new RegExp(library));
+        await farEndIsGone(world);
         assert.deepEqual(await validPaths(world.destination), []);
         if (way.byNix !== true) assert.deepEqual(entriesOf(world.destination), []);
         removeTree(world.destination.root);
@@ -302,6 +304,11 @@ function requireFailed({ status, stdout, stderr }: Finished, wanted: number, tol
   assert.doesNotMatch(stderr, /mistake|^ +at /m);
   assert.equal(status, wanted, stderr);
   assert.equal(stdout, '');
+}
+
+/** A far end that was left in the middle cleans up after we have gone. */
+async function farEndIsGone({ sshd }: World): Promise<void> {
+  await waitUntil('the end of all that took part', () => sshd.isIdle());
 }
 
 /** No entry of a store, whether or not it was made. */
