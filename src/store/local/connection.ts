@@ -54,11 +54,11 @@ export interface StoreConnection extends Disposable {
 }
 
 const WRITE_HINT =
-  'run it as the owner of the store (root for most), or go through the daemon: --to daemon';
+  'run it as the owner of the store (root for most), or through the Nix that is here and its daemon: --to ssh://localhost';
 const READ_ONLY_HINT =
-  'it is mounted read-only: on NixOS root may write to it all the same, others go through the daemon (--to daemon)';
+  'it is mounted read-only: on NixOS root may write to it all the same, others go through the Nix that is here (--to ssh://localhost)';
 const READ_HINT =
-  'run it as the owner of the store (root for most), or go through the daemon: --from daemon';
+  'run it as the owner of the store (root for most), or through the Nix that is here and its daemon: --from ssh://localhost';
 
 export function connect(options: ConnectionOptions): StoreConnection {
   const { storeDir, realDir, stateDir, uri } = options;
