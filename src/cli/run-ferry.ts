@@ -4,6 +4,7 @@ import type { Environment } from '../config/environment.ts';
 import { commonOptions } from './common-options.ts';
 import { BrokenPipe, type CommandContext, type Output } from './context.ts';
 import { describeError, exitStatusOf } from './errors.ts';
+import { nearest } from './nearest.ts';
 import { parseWords, usage } from './parse-words.ts';
 import { findCommand, siblingsAfter, type CommandEntry } from './table.ts';
 import { version } from './version.ts';
@@ -56,7 +57,7 @@ async function dispatch(words: readonly string[], surroundings: Surroundings): P
     return await showHelp(others, surroundings);
   }
   const { title, entry, rest } = findCommand(words);
-  if (entry === undefined) throw await unknownCommand(title, rest[0] ?? '');
+  if (entry === undefined) throw unknownCommand(title, rest[0] ?? '');
   if ('commands' in entry) return await showGroup(title, rest, surroundings);
   return await runCommand(title, entry, rest, surroundings);
 }
@@ -101,7 +102,7 @@ async function showHelp(
   const { commandHelp, groupHelp, mainHelp } = await import('./help.ts');
   const helpStyle = helpStyleFor(output);
   const { title, entry, rest } = findCommand(names.filter((name) => !name.startsWith('-')));
-  if (entry === undefined && rest[0] !== undefined) throw await unknownCommand(title, rest[0]);
+  if (entry === undefined && rest[0] !== undefined) throw unknownCommand(title, rest[0]);
   if (entry === undefined) {
     await output.write(mainHelp(helpStyle));
   } else if ('commands' in entry) {
@@ -112,8 +113,7 @@ async function showHelp(
   return status;
 }
 
-async function unknownCommand(title: string, word: string): Promise<Error> {
-  const { nearest } = await import('./nearest.ts');
+function unknownCommand(title: string, word: string): Error {
   if (word.startsWith('-')) {
     const guess = nearest(word, ['--help', '--version']);
     return usage(title, `option "${word}" before the command: options come after it`, guess);
