@@ -73,6 +73,7 @@ async function openKind(text: string, context: Context): Promise<Store> {
     }
     case 'daemon':
     case 'ssh-ng':
+      throw unsupportedKind(text, uri);
     case 'file':
     case 'http':
     case 'https':

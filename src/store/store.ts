@@ -10,6 +10,7 @@
  */
 import type { ContentAddressMethod } from '../format/content-address.ts';
 import type { HashAlgorithm } from '../format/hash.ts';
+import type { NarListing } from '../format/nar/listing.ts';
 import type { PathInfo } from '../format/path-info.ts';
 import type { StoreDir, StorePath } from '../format/store-path.ts';
 
@@ -23,7 +24,9 @@ export type StoreFeature =
   /** `queryValidPaths` with `hold` protects what it found from garbage collection until the store is disposed. */
   | 'hold'
   /** It verifies signatures by itself when paths are added, `refuses` tells in advance. */
-  | 'trust';
+  | 'trust'
+  /** `addPaths` takes paths in any order, and is done soonest when the large ones come first. */
+  | 'unordered';
 
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
@@ -49,6 +52,8 @@ export interface NarStream extends AsyncIterable<Uint8Array> {
    * iterates this.
    */
   readonly tree?: string | undefined;
+  /** Whether it may be read at any time, alongside the others, or not at all. One with a `tree` always may. */
+  readonly isIndependent?: boolean | undefined;
 }
 
 /** A path to be added: its info and its contents. */
@@ -83,6 +88,16 @@ export interface FreeSpace {
   readonly bytes: number;
   /** Files that can still be made, where the file system has such a limit. */
   readonly files?: number | undefined;
+}
+
+/** What a store says of itself to those who look for a path in several. */
+export interface SubstituterTraits {
+  /** Lower is asked first. */
+  readonly priority: number;
+  /** Whether it may be asked about many paths that it perhaps doesn't have. */
+  readonly wantMassQuery: boolean;
+  /** Whether what it has needs no signature (`?trusted=1`). */
+  readonly isTrusted: boolean;
 }
 
 export interface Store extends AsyncDisposable {
@@ -140,6 +155,31 @@ export interface Store extends AsyncDisposable {
 
   /** What of these `addPaths` would refuse for lack of trust, and why; only stores with the feature `trust`. */
   refuses?(infos: Iterable<PathInfo>): Refusal[];
+
+  /** All valid paths, where the store can list them. */
+  queryAllValidPaths?(options?: CallOptions): Promise<StorePath[]>;
+
+  /** The valid path with this hash part. @throws FerryError `usage` for what is no hash part. */
+  queryPathFromHashPart?(hashPart: string, options?: CallOptions): Promise<StorePath | undefined>;
+
+  /** The files in a path without its contents, where the store keeps such lists; undefined where it has none of it. */
+  readListing?(path: StorePath, options?: CallOptions): Promise<NarListing | undefined>;
+
+  /** The log of the build of a derivation, uncompressed; undefined where there is none. */
+  readBuildLog?(
+    drv: StorePath,
+    options?: CallOptions,
+  ): Promise<AsyncIterable<Uint8Array> | undefined>;
+
+  /** Keeps the log of the build of a derivation. */
+  addBuildLog?(
+    drv: StorePath,
+    log: AsyncIterable<Uint8Array>,
+    options?: CallOptions,
+  ): Promise<void>;
+
+  /** How it wants to be used as a substituter; the defaults of Nix where it doesn't say. */
+  readonly substituter?: SubstituterTraits | undefined;
 
   /** Room for new paths, where it can be known. */
   freeSpace?(options?: CallOptions): Promise<FreeSpace | undefined>;
