@@ -10,7 +10,7 @@
  */
 import type { ContentAddressMethod } from '../format/content-address.ts';
 import type { HashAlgorithm } from '../format/hash.ts';
-import type { NarListing } from '../format/nar/listing.ts';
+import type { ListingNode } from '../format/nar/listing.ts';
 import type { PathInfo } from '../format/path-info.ts';
 import type { StoreDir, StorePath } from '../format/store-path.ts';
 
@@ -163,7 +163,7 @@ export interface Store extends AsyncDisposable {
   queryPathFromHashPart?(hashPart: string, options?: CallOptions): Promise<StorePath | undefined>;
 
   /** The files in a path without its contents, where the store keeps such lists; undefined where it has none of it. */
-  readListing?(path: StorePath, options?: CallOptions): Promise<NarListing | undefined>;
+  readListing?(path: StorePath, options?: CallOptions): Promise<ListingNode | undefined>;
 
   /** The log of the build of a derivation, uncompressed; undefined where there is none. */
   readBuildLog?(
