@@ -2,6 +2,7 @@
  * What worker threads do with file trees: each job is one store path's worth of packing, unpacking or hashing, done
  * with synchronous file calls on a thread of its own. This is the vocabulary; `threads/` runs it.
  */
+import type { Compression } from '../format/compression.ts';
 import type { Hash } from '../format/hash.ts';
 import type { ContentAddressRequest } from '../format/nar/ca-hash.ts';
 
@@ -44,14 +45,36 @@ export interface HashRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
+export interface PackOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Bytes of the chunks that come out, at most. Default 256 KiB, or 1 MiB of what is compressed. */
+  readonly chunkBytes?: number | undefined;
+  /** Compresses on the packing thread too: what comes out is compressed, and no other byte leaves the thread. */
+  readonly compress?: PackCompression | undefined;
+  /** Called once, when all was packed and before the iteration ends. Nothing is hashed without it. */
+  readonly onDigest?: ((digest: PackDigest) => void) | undefined;
+}
+
+export interface PackCompression {
+  /** @throws FerryError `unsupported` for one that can't be written */
+  readonly compression: Compression;
+  /** As Nix's `compression-level`; −1 or nothing is the default of the method. */
+  readonly level?: number | undefined;
+}
+
+/** What was packed, and what came out of it: the two differ where it was compressed. */
+export interface PackDigest extends TreeDigest {
+  /** SHA-256 of the chunks that came out. */
+  readonly fileHash: Hash;
+  /** Bytes of the chunks that came out. */
+  readonly fileSize: number;
+}
+
 export interface TreeWorkers extends AsyncDisposable {
   /** How many jobs run at the same time. */
   readonly width: number;
   /** The NAR of a tree, chunk by chunk; each chunk is the caller's. The tree is not checked against any hash. */
-  pack(
-    tree: string,
-    options?: { readonly signal?: AbortSignal | undefined },
-  ): AsyncIterable<Uint8Array>;
+  pack(tree: string, options?: PackOptions): AsyncIterable<Uint8Array>;
   /**
    * Writes a tree with canonical metadata (modes 0444, 0555, mtime 1), hashing it. On failure the target is removed.
    * @throws FerryError `corrupt` for a malformed NAR or one of another size, `no-space`, `denied`.

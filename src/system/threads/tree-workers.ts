@@ -2,7 +2,13 @@
 import { availableParallelism } from 'node:os';
 import { dirname } from 'node:path';
 import { FerryError } from '../../error.ts';
-import type { HashRequest, TreeDigest, TreeWorkers, UnpackRequest } from '../tree-jobs.ts';
+import type {
+  HashRequest,
+  PackOptions,
+  TreeDigest,
+  TreeWorkers,
+  UnpackRequest,
+} from '../tree-jobs.ts';
 import { inheritsAcl, loadXattrs } from '../xattrs.ts';
 import { StreamFeeder } from './feed.ts';
 import type { Job, JobResult, UnpackJob } from './messages.ts';
@@ -40,7 +46,7 @@ class ThreadedTreeWorkers implements TreeWorkers {
 
   async *pack(
     tree: string,
-    options: { readonly signal?: AbortSignal | undefined } = {},
+    options: PackOptions = {},
   ): AsyncGenerator<Uint8Array, void, undefined> {
     const { signal } = options;
     const thread = await this.#packers.acquire(signal);
