@@ -3,7 +3,10 @@
 #   - the system's packages named below, where they are missing (this part needs root or sudo);
 #   - three Nix releases, each the nix-bin of one Debian suite with its libraries, unpacked into
 #     a directory of its own and run through its own dynamic linker: nothing of them is installed,
-#     no daemon is started, no build users are made.
+#     no daemon is started, no build users are made;
+#   - nginx, unpacked in the same way, as installing it would start it;
+#   - Ceph, whose gateway is the S3 server of the tests, unpacked to be the root directory of
+#     scripts/s3-server.sh.
 # Run it as often as you like: what is there already is left alone.
 # FERRY_PEERS names another directory than .peers of this checkout.
 set -euo pipefail
@@ -17,9 +20,13 @@ programs=(nix nix-build nix-collect-garbage nix-copy-closure nix-daemon nix-env 
   nix-instantiate nix-prefetch-url nix-shell nix-store)
 
 packages=(
+  brotli # brotli, bzip2, lzip, xz and zstd: what the compressions are checked against
+  bzip2
+  curl
   debian-archive-keyring # signs the suites below; Ubuntu has it as a package
   fish                   # the shells that completions are made for
   libatomic1             # Node's own library
+  lzip
   man-db
   openssh-client
   openssh-server # started by the tests alone, on loopback, with its own keys
@@ -69,17 +76,19 @@ unpack() {
   done
 }
 
-# write_programs DIR: DIR/bin/nix-store and so on, runnable from anywhere. Their own directory leads
-# PATH, so that a program which starts another (nix-copy-closure) finds that of the same release.
+# write_programs DIR PROGRAM...: DIR/bin/nix-store and so on, runnable from anywhere. Their own directory
+# leads PATH, so that a program which starts another (nix-copy-closure) finds that of the same release.
 write_programs() {
   local directory=$1 program binary linker libraries
+  shift
   linker=$(echo "$directory"/root/usr/lib/*-linux-gnu/ld-linux-*.so.*)
   [ -x "$linker" ] || fail "\"$directory\" has no dynamic linker"
   # Some suites keep Nix's own libraries apart, found by a RUNPATH that has no place here.
   libraries=$(dirname "$linker"):$directory/root/usr/lib/nix
   mkdir -p "$directory/bin"
-  for program in "${programs[@]}"; do
+  for program in "$@"; do
     binary=$directory/root/usr/bin/$program
+    [ -e "$binary" ] || binary=$directory/root/usr/sbin/$program
     [ -e "$binary" ] || fail "\"$directory\" has no $program"
     cat >"$directory/bin/.$program.new" <<EOT
 #!/bin/sh
@@ -93,28 +102,62 @@ EOT
   done
 }
 
+is_there() {
+  [ -e "$peers/$1/stamp" ] && say "$1: is there ($(cat "$peers/$1/stamp"))"
+}
+
+# fetch NAME SUITE PACKAGE...: NAME/root with the packages and all they depend on, and the version of the
+# first in $fetched. NAME is complete when it has its stamp.
+fetch() {
+  local directory=$peers/$1 suite=$2 work=$peers/$1.fetch
+  say "$1: fetching $3 of Debian $suite"
+  shift 2
+  rm -rf "$directory" "$work"
+  mkdir -p "$directory" "$work"
+  "$checkout/scripts/debian-fetch.sh" "$suite" "$work" "$@"
+  unpack "$work" "$directory/root"
+  fetched=$(dpkg-deb --field "$work/archives/$1"_*.deb Version)
+  rm -rf "$work"
+}
+
+# stamp NAME TEXT: it is complete.
+stamp() {
+  printf '%s\n' "$2" >"$peers/$1/stamp"
+  say "$1: unpacked $2, $(du -sm "$peers/$1" | cut -f1) MB"
+}
+
 make_release() {
-  local version=$1 suite=$2 directory=$peers/nix-$1 work=$peers/nix-$1.fetch found
-  if [ -e "$directory/stamp" ]; then
-    say "nix $version: is there ($(cat "$directory/stamp"))"
-  else
-    say "nix $version: fetching nix-bin of Debian $suite"
-    rm -rf "$directory" "$work"
-    mkdir -p "$directory" "$work"
-    "$checkout/scripts/debian-fetch.sh" "$suite" "$work" nix-bin
-    unpack "$work" "$directory/root"
-    rm -rf "$work"
-  fi
-  write_programs "$directory"
+  local version=$1 suite=$2 directory=$peers/nix-$1 found
+  if ! is_there "nix-$version"; then fetch "nix-$version" "$suite" nix-bin; fi
+  write_programs "$directory" "${programs[@]}"
   if [ ! -e "$directory/stamp" ]; then
     found=$(NIX_CONFIG="build-users-group =" "$directory/bin/nix-store" --version)
     case $found in
       *" $version".*) ;;
       *) fail "Debian $suite now has \"$found\", wanted $version" ;;
     esac
-    printf '%s of Debian %s\n' "$found" "$suite" >"$directory/stamp"
-    say "nix $version: unpacked $found, $(du -sm "$directory" | cut -f1) MB"
+    stamp "nix-$version" "$found of Debian $suite"
   fi
+}
+
+make_nginx() {
+  if is_there nginx; then return; fi
+  fetch nginx bookworm nginx
+  write_programs "$peers/nginx" nginx
+  stamp nginx "nginx $fetched of Debian bookworm"
+}
+
+# A root directory has to be complete: a shell and what s3-server.sh runs in it besides Ceph.
+make_ceph() {
+  local root=$peers/ceph/root
+  if is_there ceph; then return; fi
+  fetch ceph trixie radosgw ceph-mon ceph-osd ceph-common \
+    base-files libc-bin bash coreutils python3-minimal
+  mkdir -p "$root"/{dev,proc,run,tmp,etc}
+  printf 'root:x:0:0::/root:/bin/bash\n' >"$root/etc/passwd"
+  printf 'root:x:0:\n' >"$root/etc/group"
+  printf '127.0.0.1 localhost\n' >"$root/etc/hosts"
+  stamp ceph "Ceph $fetched of Debian trixie"
 }
 
 command -v apt-get >/dev/null || fail 'this needs apt, as on Debian and Ubuntu'
@@ -124,4 +167,6 @@ for release in "${releases[@]}"; do
   # shellcheck disable=SC2086 # two words on purpose
   make_release $release
 done
+make_nginx
+make_ceph
 say "ready in $peers"

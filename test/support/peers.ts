@@ -39,9 +39,14 @@ export function findNix(version: NixVersion): NixPeer | undefined {
   return { version, binDir, program: (name) => join(binDir, name) };
 }
 
-/** Absolute path of a program of this machine; daemons live where PATH may not look. */
+/** Absolute path of a program of this machine, or an unpacked one; daemons live where PATH may not look. */
 export function findProgram(name: string): string | undefined {
-  const directories = [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin', '/sbin'];
+  const directories = [
+    ...(process.env['PATH'] ?? '').split(':'),
+    '/usr/sbin',
+    '/sbin',
+    join(peersDirectory(), name, 'bin'),
+  ];
   return directories
     .filter((directory) => directory !== '')
     .map((directory) => join(directory, name))
@@ -53,6 +58,8 @@ export interface PeerTestOptions {
   readonly nix?: readonly NixVersion[];
   /** The programs of the system it needs. */
   readonly programs?: readonly string[];
+  /** What else it lacks here, in words. */
+  readonly lacks?: readonly string[];
 }
 
 /** Answers for the releases that the test asked for; asking for another is a mistake in the test. */
@@ -64,11 +71,12 @@ export function peerTest(
   options: PeerTestOptions,
   body: (nix: FoundNix, context: TestContext) => Promise<void>,
 ): void {
-  const { nix = [], programs = [] } = options;
+  const { nix = [], programs = [], lacks = [] } = options;
   const found = new Map(nix.map((version) => [version, findNix(version)]));
   const missing = [
     ...nix.filter((version) => found.get(version) === undefined).map((version) => `Nix ${version}`),
     ...programs.filter((program) => findProgram(program) === undefined),
+    ...lacks,
   ];
   const reason = `missing: ${missing.join(', ')}; scripts/peers.sh makes them`;
   const isRequired = process.env['FERRY_REQUIRE_PEERS'] === '1';
@@ -83,6 +91,6 @@ export function peerTest(
   });
 }
 
-function peersDirectory(): string {
+export function peersDirectory(): string {
   return process.env['FERRY_PEERS'] ?? fileURLToPath(new URL('../../.peers', import.meta.url));
 }
