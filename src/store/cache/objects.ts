@@ -34,6 +34,14 @@ export interface PutOptions extends CallOptions {
   readonly contentEncoding?: string | undefined;
 }
 
+export interface GetOptions extends CallOptions {
+  /**
+   * How many bytes it is expected to have (`FileSize`), where that is known. A small object may then share a
+   * connection with others that are under way; when the guess was wrong it costs a round trip, no more.
+   */
+  readonly sizeHint?: number | undefined;
+}
+
 export interface ReadOptions extends CallOptions {
   /** What is longer is refused with `corrupt`. */
   readonly bytesMax: number;
@@ -57,7 +65,7 @@ export interface Objects extends AsyncDisposable {
    * A large object as it comes. A transfer that breaks off is gone on with where it stopped, where that is possible.
    * @param reference what a narinfo has as its `URL`: a key, or for HTTP any URL reference, another host's included.
    */
-  get(reference: string, options?: CallOptions): Promise<ObjectBody | undefined>;
+  get(reference: string, options?: GetOptions): Promise<ObjectBody | undefined>;
 
   head(key: string, options?: CallOptions): Promise<ObjectHead | undefined>;
 
