@@ -1,10 +1,11 @@
 /**
- * The syntax of nix.conf: `name = value` lines, comments, `include`. Where the files are and which wins is `settings.ts`.
- * (Nix manual, "nix.conf".)
+ * The syntax of nix.conf: `name = value` lines, comments, `include`. Where the files are and which wins is
+ * `config-files.ts`. (Nix manual, "nix.conf".)
  */
-import { readFileSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { dirname, isAbsolute, resolve } from 'node:path';
 import { FerryError } from '../error.ts';
+import { readConfigText, type ConfigText } from './read-config-text.ts';
+import { wordsOf } from './setting-kinds.ts';
 
 /** One assignment, with the place it stands at for messages. */
 export interface Assignment {
@@ -13,62 +14,101 @@ export interface Assignment {
   readonly origin: string;
 }
 
-/** Files that include each other end here. */
-const INCLUDE_DEPTH_MAX = 32;
-
-/**
- * Reads a file with all it includes; a file that isn't there has no assignments.
- * @throws FerryError `usage` with file and line.
- */
-export function readConfigFile(file: string): Assignment[] {
-  const text = readIfThere(file);
-  return text === undefined ? [] : parseConfig(text, file);
+export interface ConfigOptions {
+  /** Is told of files that are there and can't be read: Nix goes on without them, and so do we. */
+  readonly onWarning?: ((text: string) => void) | undefined;
 }
 
-/** `origin` is the file (relative includes start there), or the variable that the text comes from. */
-export function parseConfig(text: string, origin: string, depth = 0): Assignment[] {
-  if (depth > INCLUDE_DEPTH_MAX) {
-    throw new FerryError('usage', `cannot read "${origin}": included ${depth} levels deep`);
+/** Files may include others, which may do the same: so many in all. */
+const INCLUDES_MAX = 1000;
+/** Characters of a name in a message. */
+const SHOWN_MAX = 120;
+
+/**
+ * Reads a file with all it includes; undefined where it isn't there, or can't be read.
+ * @throws FerryError `usage` with file and line.
+ */
+export function readConfigFile(
+  file: string,
+  options: ConfigOptions = {},
+): Assignment[] | undefined {
+  const read = readConfigText(file);
+  warnOf(file, read, options);
+  if (read.state !== 'read') return undefined;
+  return new ConfigParser(options).parse(read.text, file, [file]);
+}
+
+/**
+ * `origin` is the file (relative includes start there), or the variable that the text comes from, which has no place
+ * that includes could be relative to.
+ * @throws FerryError `usage` with file and line.
+ */
+export function parseConfig(
+  text: string,
+  origin: string,
+  options: ConfigOptions = {},
+): Assignment[] {
+  return new ConfigParser(options).parse(text, origin, [origin]);
+}
+
+class ConfigParser {
+  readonly #options: ConfigOptions;
+  #includes = 0;
+
+  constructor(options: ConfigOptions) {
+    this.#options = options;
   }
-  const assignments: Assignment[] = [];
-  text.split('\n').forEach((line, i) => {
-    const tokens = line
-      .replace(/#.*/, '')
-      .split(/[ \t\r]+/)
-      .filter((token) => token !== '');
-    const [first, second] = tokens;
-    if (first === undefined) return;
-    const place = `${origin}:${i + 1}`;
-    if (first === 'include' || first === '!include') {
-      if (second === undefined || tokens.length > 2) throw syntaxError(place, line);
-      const file = resolve(dirname(origin), second);
-      const included = readIfThere(file);
-      if (included === undefined && first === 'include') {
-        throw new FerryError('usage', `cannot include "${file}" at ${place}: no such file`);
+
+  /** @param within the files that are being read, the outermost first. */
+  parse(text: string, origin: string, within: readonly string[]): Assignment[] {
+    const assignments: Assignment[] = [];
+    text.split('\n').forEach((line, i) => {
+      const place = `${origin}:${i + 1}`;
+      const [first, second, ...rest] = wordsOf(line.replace(/#.*/, ''));
+      if (first === undefined) return;
+      if (first === 'include' || first === '!include') {
+        if (second === undefined || rest.length > 0) throw syntaxError(place, line);
+        const included = this.#include(second, first === 'include', { origin, place, within });
+        for (const assignment of included) assignments.push(assignment);
+      } else if (second === '=') {
+        assignments.push({ name: first, value: rest.join(' '), origin: place });
+      } else {
+        throw syntaxError(place, line);
       }
-      if (included !== undefined) assignments.push(...parseConfig(included, file, depth + 1));
-      return;
+    });
+    return assignments;
+  }
+
+  #include(
+    path: string,
+    isRequired: boolean,
+    { origin, place, within }: { origin: string; place: string; within: readonly string[] },
+  ): Assignment[] {
+    if (!isAbsolute(origin) && !isAbsolute(path)) {
+      throw new FerryError('usage', `cannot include "${path}" at ${place}: not an absolute path`);
     }
-    if (second !== '=') throw syntaxError(place, line);
-    assignments.push({ name: first, value: tokens.slice(2).join(' '), origin: place });
-  });
-  return assignments;
+    const file = resolve(dirname(origin), path);
+    const refuse = (why: string): FerryError =>
+      new FerryError('usage', `cannot include "${file}" at ${place}: ${why}`);
+    if (within.includes(file)) throw refuse('it would include itself');
+    if (++this.#includes > INCLUDES_MAX) throw refuse(`more than ${INCLUDES_MAX} includes`);
+    const read = readConfigText(file);
+    if (read.state === 'absent' && isRequired) throw refuse('no such file');
+    // Tokens often stand in a file that only root may read: others do without them, and needn't hear of it each time.
+    if (isRequired) warnOf(file, read, this.#options);
+    return read.state === 'read' ? this.parse(read.text, file, [...within, file]) : [];
+  }
+}
+
+function warnOf(file: string, read: ConfigText, { onWarning }: ConfigOptions): void {
+  if (read.state === 'unreadable') onWarning?.(`cannot read "${file}": ${read.why}`);
 }
 
 function syntaxError(place: string, line: string): FerryError {
-  return new FerryError('usage', `syntax error at ${place}: "${line.trim()}"`, {
+  // What stands behind the name may be a secret.
+  const name = /^[^\s=]*=?/.exec(line.trim())?.[0].slice(0, SHOWN_MAX) ?? '';
+  const rest = line.trim().length > name.length ? '…' : '';
+  return new FerryError('usage', `syntax error at ${place}: "${name}${rest}"`, {
     hint: 'a line is NAME = VALUE, with blanks around the "="',
   });
-}
-
-function readIfThere(file: string): string | undefined {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw new FerryError('denied', `cannot read "${file}": ${(error as Error).message}`, {
-      cause: error,
-    });
-  }
 }

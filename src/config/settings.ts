@@ -1,141 +1,150 @@
 /**
- * The settings that bear on copying, from nix.conf, the user's files, NIX_CONFIG and the command line; later wins.
- * What ferry doesn't know is kept out silently: nix.conf is written for Nix, which has many more.
+ * The settings that bear on what ferry does, from nix.conf, the user's files, NIX_CONFIG and the command line; later
+ * wins. What they are stands in `setting-table.ts`, where the files are in `config-files.ts`.
  */
-import { join } from 'node:path';
 import { FerryError } from '../error.ts';
+import { systemConfig, userConfig } from './config-files.ts';
 import type { Environment } from './environment.ts';
-import { parseConfig, readConfigFile, type Assignment } from './nix-conf.ts';
+import { foreignSettings } from './foreign-settings.ts';
+import type { Assignment } from './nix-conf.ts';
+import { settingTable, type SettingDefinition, type SettingValues } from './setting-table.ts';
 
-export interface Settings {
-  /** The store that is meant where none is named. */
-  readonly store: string;
-  readonly requireSigs: boolean;
-  readonly trustedPublicKeys: readonly string[];
-  readonly secretKeyFiles: readonly string[];
-  readonly substituters: readonly string[];
-  readonly substitute: boolean;
-  readonly fsyncMetadata: boolean;
-  readonly fsyncStorePaths: boolean;
-  readonly useSqliteWal: boolean;
-  readonly ignoreSymlinkedStore: boolean;
-  readonly buildUsersGroup: string;
-  readonly gcReservedSpace: number;
+export interface Settings extends SettingValues {
+  /**
+   * What the user's files, NIX_CONFIG and the command line set, by the name that nix.conf has for it: a daemon is told
+   * these. Other settings of Nix are among them; those that a daemon isn't told are not.
+   */
+  readonly overridden: ReadonlyMap<string, string>;
+  /** By name: the places that set it or added to it, the last one last. Defaults have none. */
+  readonly origins: ReadonlyMap<string, readonly string[]>;
   /** Files and variables that were read, in the order in which they count. */
   readonly sources: readonly string[];
+  /** What is odd about them: names that nobody knows, files that can't be read. */
+  readonly warnings: readonly string[];
 }
 
-const DEFAULTS: Readonly<Record<string, string>> = {
-  store: 'auto',
-  'require-sigs': 'true',
-  'trusted-public-keys': 'cache.nixos.org-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY=',
-  'secret-key-files': '',
-  substituters: 'https://cache.nixos.org/',
-  substitute: 'true',
-  'fsync-metadata': 'true',
-  'fsync-store-paths': 'false',
-  'use-sqlite-wal': 'true',
-  'allow-symlinked-store': 'false',
-  'build-users-group': '',
-  'gc-reserved-space': String(8 << 20),
-};
+export type Overrides = ReadonlyMap<string, string> | Iterable<readonly [string, string]>;
 
-const ALIASES: Readonly<Record<string, string>> = {
-  'binary-caches': 'substituters',
-  'binary-cache-public-keys': 'trusted-public-keys',
-};
+export const COMMAND_LINE = 'the command line';
+
+/** Those that the protocol has fields of its own for, or that make no sense to a daemon. */
+const NOT_FOR_DAEMONS: ReadonlySet<string> = new Set([
+  'store',
+  'fallback',
+  'substitute',
+  'experimental-features',
+  'use-xdg-base-directories',
+  'netrc-file',
+]);
+
+type AnyDefinition = SettingDefinition<unknown>;
+
+const definitions = new Map<string, { key: string; definition: AnyDefinition }>();
+for (const [key, definition] of Object.entries<AnyDefinition>(
+  settingTable as Readonly<Record<string, AnyDefinition>>,
+)) {
+  for (const name of [definition.name, ...definition.aliases]) {
+    definitions.set(name, { key, definition });
+  }
+}
+
+/** The setting of ferry with this name, also under its older names. */
+export function findSetting(name: string): AnyDefinition | undefined {
+  return definitions.get(name)?.definition;
+}
 
 /**
- * @param overrides from the command line, `--option NAME VALUE`.
+ * @param overrides from the command line, `--option NAME VALUE`, in its order.
  * @throws FerryError `usage` for a malformed file or value.
  */
-export function loadSettings(
-  env: Environment,
-  overrides: ReadonlyMap<string, string> = new Map(),
-): Settings {
-  const { variables } = env;
-  const files = [join(confDir(env), 'nix.conf'), ...userFiles(env).reverse()];
-  const assignments = files.flatMap(readConfigFile);
-  if (variables['NIX_CONFIG'] !== undefined) {
-    assignments.push(...parseConfig(variables['NIX_CONFIG'], 'NIX_CONFIG'));
-  }
-  for (const [name, value] of overrides) {
-    assignments.push({ name, value, origin: 'the command line' });
-  }
-  const values = new Map<string, Assignment>();
-  for (const assignment of assignments) apply(values, assignment);
-  const { text, list, bool, bytes } = readersOf(values);
+export function loadSettings(env: Environment, overrides: Overrides = new Map()): Settings {
+  const system = systemConfig(env);
+  const user = userConfig(env);
+  const typed = Array.from(overrides, ([name, value]) => ({ name, value, origin: COMMAND_LINE }));
+  const loading = new Loading(env);
+  for (const assignment of system.assignments) loading.apply(assignment, false);
+  for (const assignment of [...user.assignments, ...typed]) loading.apply(assignment, true);
+  const sources = [...system.sources, ...user.sources, ...(typed.length > 0 ? [COMMAND_LINE] : [])];
   return {
-    store: text('store'),
-    requireSigs: bool('require-sigs'),
-    trustedPublicKeys: list('trusted-public-keys'),
-    secretKeyFiles: list('secret-key-files'),
-    substituters: list('substituters'),
-    substitute: bool('substitute'),
-    fsyncMetadata: bool('fsync-metadata'),
-    fsyncStorePaths: bool('fsync-store-paths'),
-    useSqliteWal: bool('use-sqlite-wal'),
-    ignoreSymlinkedStore:
-      bool('allow-symlinked-store') || variables['NIX_IGNORE_SYMLINK_STORE'] === '1',
-    buildUsersGroup: text('build-users-group'),
-    gcReservedSpace: bytes('gc-reserved-space'),
-    sources: [...new Set(assignments.map(({ origin }) => origin.replace(/:\d+$/, '')))],
+    ...loading.values(),
+    overridden: loading.overridden,
+    origins: loading.origins,
+    sources,
+    warnings: [...system.warnings, ...user.warnings, ...loading.warnings],
   };
 }
 
-function confDir(env: Environment): string {
-  return env.variables['NIX_CONF_DIR'] ?? '/etc/nix';
-}
+class Loading {
+  readonly overridden: Map<string, string> = new Map();
+  readonly origins: Map<string, readonly string[]> = new Map();
+  readonly warnings: string[] = [];
+  readonly #env: Environment;
+  readonly #values = new Map<string, unknown>();
 
-/** The user's files, the one that counts most first. */
-function userFiles({ variables, configHome }: Environment): string[] {
-  const named = variables['NIX_USER_CONF_FILES'];
-  if (named !== undefined) return named.split(':').filter((file) => file !== '');
-  const nixHome = variables['NIX_CONFIG_HOME'] ?? join(configHome, 'nix');
-  const shared = (variables['XDG_CONFIG_DIRS'] ?? '/etc/xdg').split(':');
-  const dirs = shared.filter((dir) => dir !== '').map((dir) => join(dir, 'nix'));
-  return [nixHome, ...dirs].map((dir) => join(dir, 'nix.conf'));
-}
+  constructor(env: Environment) {
+    this.#env = env;
+  }
 
-function apply(values: Map<string, Assignment>, assignment: Assignment): void {
-  const isExtra = assignment.name.startsWith('extra-');
-  const plain = isExtra ? assignment.name.slice('extra-'.length) : assignment.name;
-  const name = ALIASES[plain] ?? plain;
-  const known = DEFAULTS[name];
-  if (known === undefined) return;
-  const before = values.get(name)?.value ?? known;
-  const value = isExtra ? `${before} ${assignment.value}`.trim() : assignment.value;
-  values.set(name, { ...assignment, name, value });
-}
+  values(): SettingValues {
+    const values: Record<string, unknown> = {};
+    for (const { key, definition } of definitions.values()) {
+      values[key] = this.#valueOf(definition);
+    }
+    // The table has every key, and each value is of the kind that it says.
+    return values as unknown as SettingValues;
+  }
 
-function readersOf(values: ReadonlyMap<string, Assignment>): {
-  text: (name: string) => string;
-  list: (name: string) => string[];
-  bool: (name: string) => boolean;
-  bytes: (name: string) => number;
-} {
-  const text = (name: string): string => values.get(name)?.value ?? DEFAULTS[name] ?? '';
-  const wrong = (name: string, wanted: string): FerryError =>
-    new FerryError(
-      'usage',
-      `setting ${name} is "${text(name)}" (${values.get(name)?.origin ?? 'default'}), not ${wanted}`,
-    );
-  return {
-    text,
-    list: (name) =>
-      text(name)
-        .split(/\s+/)
-        .filter((word) => word !== ''),
-    bool(name) {
-      if (/^(true|yes|1)$/.test(text(name))) return true;
-      if (/^(false|no|0)$/.test(text(name))) return false;
-      throw wrong(name, 'true or false');
-    },
-    bytes(name) {
-      const match = /^(\d{1,15})([KMGT]?)$/i.exec(text(name));
-      if (match === null) throw wrong(name, 'a number of bytes');
-      const power = ' KMGT'.indexOf((match[2] ?? '').toUpperCase() || ' ');
-      return Number(match[1]) * 1024 ** power;
-    },
-  };
+  apply(assignment: Assignment, isUser: boolean): void {
+    const { name, origin } = assignment;
+    const plain = definitions.get(name)?.definition;
+    if (plain !== undefined) {
+      this.#set(plain, assignment, false, isUser);
+      return;
+    }
+    const isExtra = name.startsWith('extra-') && !foreignSettings.has(name);
+    const base = isExtra ? name.slice('extra-'.length) : name;
+    const extended = isExtra ? definitions.get(base)?.definition : undefined;
+    if (extended?.kind.isAppendable === true) {
+      this.#set(extended, assignment, true, isUser);
+      return;
+    }
+    const foreign = foreignSettings.get(base);
+    if (foreign === undefined || (isExtra && foreign.shape !== 'list')) {
+      this.warnings.push(`unknown setting "${name}" (${origin})`);
+    } else if (isUser && foreign.isForwarded) {
+      this.#override(base, assignment.value, isExtra);
+    }
+  }
+
+  #set(definition: AnyDefinition, assignment: Assignment, isExtra: boolean, isUser: boolean): void {
+    const { name, kind } = definition;
+    const { value: text, origin } = assignment;
+    const parse = (whole: string): unknown => {
+      const value = kind.parse(whole);
+      if (value !== undefined) return value;
+      throw new FerryError(
+        'usage',
+        `setting ${assignment.name} is "${text}" (${origin}), not ${kind.expects}`,
+      );
+    };
+    const before = this.#valueOf(definition);
+    const value = parse(isExtra ? `${kind.print(before)} ${text}` : text);
+    this.#values.set(name, value);
+    this.origins.set(name, [...(isExtra ? (this.origins.get(name) ?? []) : []), origin]);
+    if (isUser && !NOT_FOR_DAEMONS.has(name)) this.overridden.set(name, kind.print(value));
+  }
+
+  /** What is added to a setting whose value isn't ours to know is told as an addition. */
+  #override(name: string, value: string, isExtra: boolean): void {
+    const extra = `extra-${name}`;
+    const at = isExtra && !this.overridden.has(name) ? extra : name;
+    if (!isExtra) this.overridden.delete(extra);
+    const before = isExtra ? this.overridden.get(at) : undefined;
+    this.overridden.set(at, before === undefined ? value : `${before} ${value}`);
+  }
+
+  #valueOf({ name, initial }: AnyDefinition): unknown {
+    if (!this.#values.has(name)) this.#values.set(name, initial(this.#env));
+    return this.#values.get(name);
+  }
 }

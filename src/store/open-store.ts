@@ -42,7 +42,7 @@ export async function openStore(uri?: string, options: OpenStoreOptions = {}): P
   if (workers === undefined) throw new FerryError('internal', 'no workers');
   try {
     const context = { env, settings, workers, onDiagnostic: options.onDiagnostic };
-    const store = await openKind(uri ?? env.variables['NIX_REMOTE'] ?? settings.store, context);
+    const store = await openKind(uri ?? settings.store, context);
     return ownWorkers === undefined ? store : disposingAlso(store, ownWorkers);
   } catch (error) {
     await ownWorkers?.[Symbol.asyncDispose]();
