@@ -10,9 +10,9 @@ import { findNix, type NixPeer } from '../test/support/peers.ts';
 import { removeTree } from '../test/support/temp.ts';
 import { buildDebianClosure } from './debian-closure.ts';
 import { benchDirectory } from './directory.ts';
-import { buildBigFile, buildTinyPaths } from './made-sets.ts';
+import { buildBigFile, buildChain, buildTinyPaths } from './made-sets.ts';
 
-const setNames = ['debian', 'tiny-1000', 'tiny-10000', 'big-file'] as const;
+const setNames = ['debian', 'tiny-1000', 'tiny-10000', 'chain-300', 'big-file'] as const;
 export type SetName = (typeof setNames)[number];
 
 export interface CorpusSet {
@@ -32,6 +32,7 @@ const builders: Readonly<Record<SetName, (home: NixHome) => Promise<string>>> = 
   debian: (home) => buildDebianClosure(home, join(benchDirectory(), 'packages')),
   'tiny-1000': (home) => buildTinyPaths(home, 1000),
   'tiny-10000': (home) => buildTinyPaths(home, 10_000),
+  'chain-300': (home) => buildChain(home, 300),
   'big-file': (home) => buildBigFile(home, BIG_FILE_BYTES),
 };
 

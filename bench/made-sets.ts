@@ -30,6 +30,21 @@ export async function buildTinyPaths(home: NixHome, count: number): Promise<stri
   return pathOf(0);
 }
 
+/** Tiny paths in a row, each of which refers to the next one alone: all that can be learnt, one after the other. */
+export async function buildChain(home: NixHome, count: number): Promise<string> {
+  startAfresh(home);
+  const pathOf = (index: number): string => inventStorePath(`chain-${count}-${index}`);
+  const trees: RegisteredTree[] = [];
+  for (let index = 0; index < count; index += 1) {
+    const references = index + 1 < count ? [pathOf(index + 1)] : [];
+    const path = pathOf(index);
+    writeFileSync(home.realPath(path), `${[path, ...references].join('\n')}\n`);
+    trees.push({ path, references });
+  }
+  await registerTrees(home, trees);
+  return pathOf(0);
+}
+
 const MEBIBYTE = 1024 * 1024;
 
 /** A directory with one file. Its content repeats after 64 MiB with a counter in each MiB, so no two are alike. */

@@ -10,6 +10,7 @@ import { parseArgs } from 'node:util';
 import { ensureSet } from './corpus.ts';
 import { measureInTurn } from './measure.ts';
 import type { Row } from './row.ts';
+import { cacheRows } from './rows/cache.ts';
 import { latencyRows } from './rows/latency.ts';
 import { localRows } from './rows/local.ts';
 import { memoryRows } from './rows/memory.ts';
@@ -17,7 +18,13 @@ import { sshRows } from './rows/ssh.ts';
 import { ferryProgram, setStage, type ToolName, toolNames } from './stage.ts';
 import { formatHeader, formatRow, type Results } from './table.ts';
 
-const rows: readonly Row[] = [...localRows, ...sshRows, ...latencyRows, ...memoryRows];
+const rows: readonly Row[] = [
+  ...localRows,
+  ...sshRows,
+  ...cacheRows,
+  ...latencyRows,
+  ...memoryRows,
+];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -1,8 +1,15 @@
 /** What a row of the benchmark says: which set goes from where to where, and what we want of ourselves. */
 import type { SetName } from './corpus.ts';
 
-/** `ssh`: a plain Nix behind a real sshd on loopback. */
-type End = 'local' | 'ssh';
+/** Caches that are read were written by Nix, once. */
+export interface CacheEnd {
+  /** `http`: the directory behind a server of static files, in a process of its own. Nothing is written there. */
+  readonly cache: 'file' | 'http';
+  readonly compression: 'none' | 'zstd' | 'xz';
+}
+
+/** `ssh`, `ssh-ng`: a plain Nix behind a real sshd on loopback. */
+export type End = 'local' | 'ssh' | 'ssh-ng' | CacheEnd;
 
 /** The bar is for reading: falling short of it fails nothing. */
 export type Bar =

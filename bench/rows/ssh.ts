@@ -19,6 +19,22 @@ export const sshRows: readonly Row[] = [
     bar: { ratioMax: 0.9 },
   },
   {
+    name: 'to-ssh-ng',
+    what: 'big closure, to ssh-ng://',
+    set: 'debian',
+    from: 'local',
+    to: 'ssh-ng',
+    bar: { ratioMax: 0.9 },
+  },
+  {
+    name: 'from-ssh-ng',
+    what: 'big closure, from ssh-ng://',
+    set: 'debian',
+    from: 'ssh-ng',
+    to: 'local',
+    bar: { ratioMax: 0.9 },
+  },
+  {
     name: 'ssh-nothing',
     what: 'nothing to do, to ssh://',
     set: 'debian',
