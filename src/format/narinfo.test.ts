@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { hashBytes } from './hash.ts';
 import { addToNarInfo, formatNarInfo, narInfoKey, parseNarInfo, type NarInfo } from './narinfo.ts';
 import { defaultStoreDir, parseStoreDir, type StorePath } from './store-path.ts';
@@ -207,7 +207,10 @@ describe('narinfo', () => {
             references: fc.uniqueArray(paths).map((all) => all.sort()),
             deriver: paths,
             signatures: fc.subarray([secondSignature, signature]),
-            ca: fc.record({ method: fc.constantFrom('text', 'flat', 'nar'), hash }),
+            ca: fc.record(
+              { method: fc.constantFrom('text', 'flat', 'nar'), hash },
+              { noNullPrototype: true },
+            ),
           },
           {
             requiredKeys: ['path', 'narHash', 'narSize', 'references', 'signatures'],
