@@ -5,8 +5,8 @@ import { fingerprintOf } from '../../src/format/path-info.ts';
 import {
   formatPublicKey,
   signText,
-  TrustedKeys,
   type SecretKey,
+  type TrustedKeys,
 } from '../../src/format/signature.ts';
 import { defaultStoreDir, type StorePath } from '../../src/format/store-path.ts';
 import { refusalOf } from '../../src/store/local/trust.ts';

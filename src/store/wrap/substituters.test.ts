@@ -102,11 +102,7 @@ test('a mass query leaves out who does not want it; a query of infos asks all', 
   await using joined = join([shy, willing]);
   const paths = [a.info.path, b.info.path];
   assert.deepEqual(await joined.queryValidPaths(paths), new Set(paths));
-  assert.deepEqual(
-    new Set(shy.asked.paths),
-    new Set(paths.slice(0, 1)),
-    'but to see what it wants',
-  );
+  assert.equal(shy.asked.paths.length, 1, 'but for one, to see what it wants');
   assert.deepEqual([...(await joined.queryPathInfos(paths)).keys()], paths);
   assert.deepEqual(new Set(shy.asked.paths), new Set(paths));
 });
