@@ -21,6 +21,43 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
     load: async () => (await import('./commands/copy.ts')).copy,
   },
   {
+    name: 'verify',
+    summary: 'Check that paths have the contents they should have, and are trusted',
+    load: async () => (await import('./commands/verify.ts')).verify,
+  },
+  {
+    name: 'sign',
+    summary: 'Add signatures to paths of a store',
+    load: async () => (await import('./commands/sign.ts')).sign,
+  },
+  {
+    name: 'key',
+    summary: 'Make keys to sign with',
+    commands: [
+      {
+        name: 'generate',
+        summary: 'Make a new secret key',
+        load: async () => (await import('./commands/key-generate.ts')).keyGenerate,
+      },
+      {
+        name: 'public',
+        summary: 'Print the public key that goes with a secret key',
+        load: async () => (await import('./commands/key-public.ts')).keyPublic,
+      },
+    ],
+  },
+  {
+    name: 'config',
+    summary: 'Look at the settings',
+    commands: [
+      {
+        name: 'show',
+        summary: 'Print settings, and where each comes from',
+        load: async () => (await import('./commands/config-show.ts')).configShow,
+      },
+    ],
+  },
+  {
     name: 'store',
     summary: 'Look into a store, check it, add to it',
     commands: [
@@ -41,8 +78,8 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
       },
       {
         name: 'verify',
-        summary: 'Check that paths still have the contents they were added with',
-        load: async () => (await import('./commands/store-verify.ts')).storeVerify,
+        summary: 'The same as ferry verify',
+        load: async () => (await import('./commands/verify.ts')).verify,
       },
       {
         name: 'add',

@@ -4,7 +4,7 @@
  */
 import type { KeyObject } from 'node:crypto';
 import { decodeBase64, encodeBase64 } from '../bytes/base64.ts';
-import { FerryError, messageOf } from '../error.ts';
+import { FerryError } from '../error.ts';
 import { crypto } from './crypto.ts';
 
 export interface PublicKey {
@@ -29,6 +29,15 @@ export function parseSecretKey(text: string): SecretKey {
   return { name, seed: bytes.subarray(0, 32), publicKey };
 }
 
+/** Whether the public key in a secret key is the one that its signatures verify with. */
+export function isWholeKey(key: SecretKey): boolean {
+  const publicDer = crypto().createPublicKey(privateKeyOf(key)).export({
+    format: 'der',
+    type: 'spki',
+  });
+  return Buffer.compare(publicDer.subarray(SPKI.length), key.publicKey.bytes) === 0;
+}
+
 export function formatSecretKey(key: SecretKey): string {
   return `${key.name}:${encodeBase64(Buffer.concat([key.seed, key.publicKey.bytes]))}`;
 }
@@ -42,12 +51,12 @@ export function formatPublicKey(key: PublicKey): string {
   return `${key.name}:${encodeBase64(key.bytes)}`;
 }
 
-/** A new key pair. @throws FerryError `usage` for a name that is empty or has a colon. */
+/** A new key pair. @throws FerryError `usage` for a name that a line of text can't have before its colon. */
 export function generateSecretKey(name: string): SecretKey {
-  if (name === '' || /[:\s]/.test(name)) {
+  if (!/^[\x21-\x39\x3b-\x7e]{1,200}$/.test(name)) {
     throw new FerryError(
       'usage',
-      `"${name}" can't name a key: it is empty, or has a colon or a blank`,
+      `"${name}" can't name a key: it is empty, too long, or has a colon, a blank or what isn't ASCII`,
     );
   }
   const pair = crypto().generateKeyPairSync('ed25519');
@@ -62,12 +71,22 @@ export function generateSecretKey(name: string): SecretKey {
 
 /** The signature of a text, `<key name>:<base 64>`. */
 export function signText(key: SecretKey, text: string): string {
-  const privateKey = crypto().createPrivateKey({
+  return `${key.name}:${encodeBase64(crypto().sign(null, Buffer.from(text), privateKeyOf(key)))}`;
+}
+
+/** Taking a key apart costs as much as signing with it. */
+const privateKeys = new WeakMap<SecretKey, KeyObject>();
+
+function privateKeyOf(key: SecretKey): KeyObject {
+  const known = privateKeys.get(key);
+  if (known !== undefined) return known;
+  const loaded = crypto().createPrivateKey({
     key: Buffer.concat([PKCS8, key.seed]),
     format: 'der',
     type: 'pkcs8',
   });
-  return `${key.name}:${encodeBase64(crypto().sign(null, Buffer.from(text), privateKey))}`;
+  privateKeys.set(key, loaded);
+  return loaded;
 }
 
 /** Keys that are trusted, by name. Of two keys with one name the first counts, as in Nix. */
@@ -101,6 +120,12 @@ export class TrustedKeys {
   }
 }
 
+/** The names of the keys that signatures say they are by, each once. */
+export function signersOf(signatures: Iterable<string>): string[] {
+  const names = Array.from(signatures, (text) => text.slice(0, Math.max(text.indexOf(':'), 0)));
+  return [...new Set(names)].filter((name) => name !== '').sort();
+}
+
 /** Whether it has the shape of a signature; stores must not keep others, newer Nix fails to read them. */
 export function isSignature(text: string): boolean {
   try {
@@ -128,10 +153,9 @@ function splitKey(text: string, size: number, what: string): { name: string; byt
   let bytes: Uint8Array;
   try {
     bytes = decodeBase64(text.slice(colon + 1));
-  } catch (error) {
-    // The text of a secret key must not reach a message.
-    const detail = what === 'secret key' ? 'not base 64' : messageOf(error);
-    throw new FerryError('corrupt', `the ${what} "${name}" is not valid: ${detail}`);
+  } catch {
+    // The text of a secret key must not reach a message, also where it stands in the place of a public one.
+    throw new FerryError('corrupt', `the ${what} "${name}" is not valid: not base 64`);
   }
   if (bytes.length !== size) {
     throw new FerryError(

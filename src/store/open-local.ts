@@ -1,15 +1,10 @@
 /** A local store from its URI, the settings and the environment: which directories, which trust, whether it can be had. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { storeDirOf, type Environment } from '../config/environment.ts';
 import type { Settings } from '../config/settings.ts';
 import { booleanParameter, type Parameters } from '../config/store-uri.ts';
-import {
-  parsePublicKey,
-  parseSecretKey,
-  TrustedKeys,
-  type PublicKey,
-} from '../format/signature.ts';
+import { loadTrustedKeys } from '../config/trusted-keys.ts';
 import { groupIdOf } from '../system/groups.ts';
 import type { TreeWorkers } from '../system/tree-jobs.ts';
 import { openLocalStore, type LocalStore } from './local/local-store.ts';
@@ -56,7 +51,7 @@ export async function openLocal(
     workers,
     readOnly: booleanParameter(parameters, 'read-only'),
     requireSigs: booleanParameter(parameters, 'require-sigs') ?? settings.requireSigs,
-    trustedKeys: trustedKeysOf(settings),
+    trustedKeys: loadTrustedKeys(settings).keys,
     syncStorePaths: settings.fsyncStorePaths,
     syncMetadata: settings.fsyncMetadata,
     useWal: settings.useSqliteWal,
@@ -87,19 +82,6 @@ export function defaultLocations(env: Environment): DefaultLocations {
     stateDir: variables['NIX_STATE_DIR'] ?? '/nix/var/nix',
     logDir: variables['NIX_LOG_DIR'] ?? '/nix/var/log/nix',
   };
-}
-
-/** Keys named in the settings, and those that go with this machine's own secret keys. */
-function trustedKeysOf({ trustedPublicKeys, secretKeyFiles }: Settings): TrustedKeys {
-  const keys: PublicKey[] = trustedPublicKeys.map(parsePublicKey);
-  for (const file of secretKeyFiles) {
-    try {
-      keys.push(parseSecretKey(readFileSync(file, 'utf8')).publicKey);
-    } catch {
-      // Most users may not read the machine's secret keys; nothing is trusted on their account then, as in Nix.
-    }
-  }
-  return new TrustedKeys(keys);
 }
 
 function buildGroupOf(env: Environment, settings: Settings): number | undefined {

@@ -9,7 +9,7 @@
  * - Disposing twice is fine; every call after it throws.
  */
 import type { ContentAddressMethod } from '../format/content-address.ts';
-import type { HashAlgorithm } from '../format/hash.ts';
+import type { Hash, HashAlgorithm } from '../format/hash.ts';
 import type { ListingNode } from '../format/nar/listing.ts';
 import type { PathInfo } from '../format/path-info.ts';
 import type { StoreDir, StorePath } from '../format/store-path.ts';
@@ -100,6 +100,29 @@ export interface SubstituterTraits {
   readonly isTrusted: boolean;
 }
 
+/** Whether a path still is what it was when it was added. */
+export type ContentsResult = { readonly path: StorePath } & (
+  | { readonly state: 'whole' | 'not-valid' | 'disappeared' }
+  /** `got` is absent where the contents are no archive of that size at all; `error` then says what they are. */
+  | {
+      readonly state: 'modified';
+      readonly expected: Hash;
+      readonly got?: Hash | undefined;
+      readonly error?: unknown;
+    }
+  /** It couldn't be read. */
+  | { readonly state: 'failed'; readonly error: unknown }
+);
+
+export interface VerifyContentsOptions extends CallOptions {
+  /** Hash everything; else only look whether it is there. */
+  readonly checkContents?: boolean | undefined;
+  /** Called once for each path, as it is known, in no particular order. */
+  readonly onResult: (result: ContentsResult) => void;
+  /** Called as contents are hashed: bytes since the last call for that path. */
+  readonly onBytes?: ((path: StorePath, bytes: number) => void) | undefined;
+}
+
 export interface Store extends AsyncDisposable {
   /** How messages name it: its URI without secrets. */
   readonly uri: string;
@@ -152,6 +175,12 @@ export interface Store extends AsyncDisposable {
     signatures: ReadonlyMap<StorePath, readonly string[]>,
     options?: CallOptions,
   ): Promise<void>;
+
+  /**
+   * Looks whether what the store knows of paths still holds for their contents, where it can do so better than by
+   * handing out their NARs. Changes nothing. Callers use `copy/verify.ts`, which knows how to do without.
+   */
+  verifyPaths?(paths: Iterable<StorePath>, options: VerifyContentsOptions): Promise<void>;
 
   /** What of these `addPaths` would refuse for lack of trust, and why; only stores with the feature `trust`. */
   refuses?(infos: Iterable<PathInfo>): Refusal[];

@@ -17,6 +17,7 @@ import type {
   Refusal,
   Store,
   StoreFeature,
+  VerifyContentsOptions,
 } from '../store.ts';
 import { addContent } from './add-content.ts';
 import { addPaths, type AddContext } from './add-paths.ts';
@@ -25,7 +26,7 @@ import { connect, type ConnectionOptions } from './connection.ts';
 import { makeDerivationReader } from './derivation-outputs.ts';
 import type { StoreQueries } from './queries.ts';
 import { refusalOf, type TrustPolicy } from './trust.ts';
-import { verifyPaths, type VerifyOptions } from './verify.ts';
+import { verifyPaths } from './verify.ts';
 
 export interface LocalStoreOptions extends ConnectionOptions, TrustPolicy {
   /** Lent: the store uses them, and leaves them open. */
@@ -59,7 +60,7 @@ export interface LocalStore extends Store {
   /** Copies a file tree in under the name that its contents give it. What is there already is left as it is. */
   addContent(tree: string, content: LocalContentToAdd, options?: CallOptions): Promise<PathInfo>;
   /** Whether valid paths are still there and, if asked for, have the bytes that they had. Changes nothing. */
-  verifyPaths(paths: Iterable<StorePath>, options: VerifyOptions): Promise<void>;
+  verifyPaths(paths: Iterable<StorePath>, options: VerifyContentsOptions): Promise<void>;
   /** Makes `link` a symbolic link to the path that keeps it from being collected as garbage for as long as it is there. */
   addRoot(link: string, path: StorePath, options?: CallOptions): Promise<void>;
 }

@@ -1,27 +1,11 @@
 /** Looks whether what the database says of paths still holds on the disk. */
 import { lstatSync } from 'node:fs';
-import type { Hash } from '../../format/hash.ts';
 import { hashesEqual } from '../../format/hash.ts';
 import type { StorePath } from '../../format/store-path.ts';
 import type { PathInfo } from '../../format/path-info.ts';
 import type { TreeWorkers } from '../../system/tree-jobs.ts';
-import type { CallOptions } from '../store.ts';
+import type { ContentsResult, VerifyContentsOptions } from '../store.ts';
 import type { LocalStore } from './local-store.ts';
-
-export type VerifyResult = { readonly path: StorePath } & (
-  | { readonly state: 'whole' | 'not-valid' | 'disappeared' }
-  | { readonly state: 'modified'; readonly expected: Hash; readonly got: Hash }
-  /** It couldn't be read. */
-  | { readonly state: 'failed'; readonly error: unknown }
-);
-
-export interface VerifyOptions extends CallOptions {
-  /** Hash everything; else only look whether it is there. */
-  readonly checkContents?: boolean | undefined;
-  /** Called once for each path, as it is known, in no particular order. */
-  readonly onResult: (result: VerifyResult) => void;
-  readonly onBytes?: ((path: StorePath, bytes: number) => void) | undefined;
-}
 
 /** Paths whose infos are asked for at a time: memory is bounded however many there are. */
 const CHUNK = 1000;
@@ -30,7 +14,7 @@ export async function verifyPaths(
   store: LocalStore,
   workers: TreeWorkers,
   paths: Iterable<StorePath>,
-  options: VerifyOptions,
+  options: VerifyContentsOptions,
 ): Promise<void> {
   const { onResult, signal } = options;
   for (const chunk of chunksOf(paths, CHUNK)) {
@@ -52,8 +36,8 @@ async function verifyPath(
   tree: string,
   { path, narHash }: PathInfo,
   workers: TreeWorkers,
-  { checkContents, signal, onBytes }: VerifyOptions,
-): Promise<VerifyResult> {
+  { checkContents, signal, onBytes }: VerifyContentsOptions,
+): Promise<ContentsResult> {
   try {
     if (lstatSync(tree, { throwIfNoEntry: false }) === undefined) {
       return { path, state: 'disappeared' };

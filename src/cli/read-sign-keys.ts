@@ -1,0 +1,26 @@
+/** The secret keys that a command is to sign with. */
+import { resolve } from 'node:path';
+import { readSecretKeyFile } from '../config/key-file.ts';
+import { FerryError } from '../error.ts';
+import { formatPublicKey, type SecretKey } from '../format/signature.ts';
+import type { CommandContext } from './context.ts';
+
+/**
+ * @param files as they were typed; the same key twice is taken once.
+ * @throws FerryError `conflict` for different keys of one name: a store could not tell their signatures apart.
+ */
+export function readSignKeys({ cwd }: CommandContext, files: readonly string[]): SecretKey[] {
+  const keys = new Map<string, SecretKey>();
+  for (const file of files) {
+    const key = readSecretKeyFile(resolve(cwd, file));
+    const other = keys.get(key.name);
+    if (
+      other !== undefined &&
+      formatPublicKey(other.publicKey) !== formatPublicKey(key.publicKey)
+    ) {
+      throw new FerryError('conflict', `cannot sign with two different keys named "${key.name}"`);
+    }
+    keys.set(key.name, key);
+  }
+  return [...keys.values()];
+}

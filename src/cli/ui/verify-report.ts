@@ -1,0 +1,146 @@
+/** Tells people or programs what `ferry verify` found, and knows what the exit status is. */
+import { formatBytes } from '../../bytes/format-bytes.ts';
+import type { PathVerification, TrustResult, VerifySummary } from '../../copy/verify.ts';
+import { FerryError, isFerryError, messageOf } from '../../error.ts';
+import { formatHash } from '../../format/hash.ts';
+import { printStorePath, type StorePath } from '../../format/store-path.ts';
+import { signersOf } from '../../format/signature.ts';
+import type { ContentsResult, Store } from '../../store/store.ts';
+import { say, type CommandContext } from '../context.ts';
+import { exitStatusOf, printable } from '../errors.ts';
+import { OrderedOutput } from './ordered-output.ts';
+import { formatCount } from './units.ts';
+
+export class VerifyReport {
+  readonly #context: CommandContext;
+  readonly #store: Store;
+  readonly #isJson: boolean;
+  readonly #talk: OrderedOutput;
+  readonly #data: OrderedOutput;
+  readonly #damaged = new Set<StorePath>();
+  readonly #untrusted = new Set<StorePath>();
+  /** Of paths that couldn't be looked at: the first decides the exit status where nothing worse was found. */
+  readonly #failures: unknown[] = [];
+
+  constructor(context: CommandContext, store: Store, isJson: boolean) {
+    this.#context = context;
+    this.#store = store;
+    this.#isJson = isJson;
+    this.#talk = new OrderedOutput(context.stderr);
+    this.#data = new OrderedOutput(context.stdout);
+  }
+
+  result(found: PathVerification): void {
+    const { path, contents, trust } = found;
+    const problem = contents && problemOf(contents);
+    if (contents?.state === 'failed') {
+      this.#failures.push(contents.error);
+      this.#line(path, `could not be checked: ${messageOf(contents.error)}`);
+    } else if (problem !== undefined) {
+      this.problem(path, problem);
+    }
+    if (trust?.isTrusted === false) {
+      this.#untrusted.add(path);
+      this.#line(path, `is not trusted: ${whyUntrusted(found, trust)}`);
+    } else if (problem === undefined && this.#context.verbosity > 0) {
+      this.#talk.line(`path "${this.#print(path)}" is good${whyTrusted(trust)}`);
+    }
+    if (this.#isJson) this.#data.line(JSON.stringify(this.#toJson(found)));
+  }
+
+  /** What is wrong with a path itself. */
+  problem(path: StorePath, problem: string): void {
+    this.#damaged.add(path);
+    this.#line(path, `is damaged: ${problem}`);
+  }
+
+  substituterFailed({ uri }: Store, error: unknown): void {
+    this.#talk.line(`warning: cannot ask "${uri}" for signatures: ${printable(messageOf(error))}`);
+  }
+
+  /** @returns the exit status */
+  async finish(summary: VerifySummary): Promise<number> {
+    const damaged = this.#damaged.size;
+    const untrusted = this.#untrusted.size;
+    const unchecked = this.#failures.length;
+    if (this.#isJson) {
+      const { checked, narSize } = summary;
+      const done = { type: 'done', version: 1, checked, narSize, damaged, untrusted, unchecked };
+      this.#data.line(JSON.stringify(done));
+    }
+    await this.#data.settled();
+    await this.#talk.settled();
+    const findings = [
+      ...(damaged > 0 ? [`${formatCount(damaged, 'path')} damaged`] : []),
+      ...(untrusted > 0 ? [`${formatCount(untrusted, 'path')} not trusted`] : []),
+      ...(unchecked > 0 ? [`${formatCount(unchecked, 'path')} not checked`] : []),
+    ];
+    const checked = `checked ${formatCount(summary.checked, 'path')}, ${formatBytes(summary.narSize)}`;
+    await say(this.#context, `${checked}: ${findings.join(', ') || 'nothing is wrong'}`);
+    if (damaged > 0) return exitStatusOf(new FerryError('corrupt', ''));
+    if (unchecked > 0) return exitStatusOf(this.#failures[0]);
+    return untrusted > 0 ? exitStatusOf(new FerryError('untrusted', '')) : 0;
+  }
+
+  #line(path: StorePath, what: string): void {
+    this.#talk.line(`error: path "${this.#print(path)}" ${printable(what)}`);
+  }
+
+  #print(path: StorePath): string {
+    return printStorePath(this.#store.storeDir, path);
+  }
+
+  #toJson({ path, contents, trust }: PathVerification): object {
+    const state = contents?.state ?? null;
+    return {
+      type: 'path',
+      path: this.#print(path),
+      contents: state,
+      ...(contents?.state === 'modified'
+        ? { expected: formatHash(contents.expected, 'sri'), got: shownHash(contents) }
+        : {}),
+      ...(contents?.state === 'failed' ? { error: messageOf(contents.error) } : {}),
+      isTrusted: trust?.isTrusted ?? null,
+      because: trust?.because ?? null,
+      signedBy: trust?.signedBy ?? [],
+    };
+  }
+}
+
+function problemOf(result: ContentsResult): string | undefined {
+  switch (result.state) {
+    case 'whole':
+    case 'failed':
+      return undefined;
+    case 'not-valid':
+      return 'it is not valid any more';
+    case 'disappeared':
+      return 'its files are gone';
+    case 'modified': {
+      const got = shownHash(result);
+      if (got === null) return isFerryError(result.error) ? result.error.message : 'it differs';
+      return `its contents have the hash ${got} instead of ${formatHash(result.expected, 'sri')}`;
+    }
+  }
+}
+
+function shownHash({ got }: ContentsResult & { readonly state: 'modified' }): string | null {
+  return got === undefined ? null : formatHash(got, 'sri');
+}
+
+function whyUntrusted({ info }: PathVerification, { signedBy, needed }: TrustResult): string {
+  const others = signersOf(info?.signatures ?? []).filter((name) => !signedBy.includes(name));
+  const quoted = (names: readonly string[]): string => names.map((name) => `"${name}"`).join(', ');
+  const has = others.length === 0 ? '' : `, it has only ${quoted(others)}`;
+  if (signedBy.length === 0 && needed === 1) return `it lacks a signature by a trusted key${has}`;
+  const by = signedBy.length === 0 ? '' : `, by ${quoted(signedBy)}`;
+  return `it has ${signedBy.length} of ${needed} signatures by trusted keys${by}`;
+}
+
+function whyTrusted(trust: TrustResult | undefined): string {
+  if (trust?.because === 'content-addressed') return ': named by its contents';
+  if (trust !== undefined && trust.signedBy.length > 0) {
+    return `: signed by ${trust.signedBy.map((name) => `"${name}"`).join(', ')}`;
+  }
+  return trust?.because === 'ultimate' ? ': built there' : '';
+}
