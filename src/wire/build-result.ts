@@ -34,6 +34,9 @@ export interface BuildResult {
   /** Seconds since 1970. */
   readonly startTime?: number | undefined;
   readonly stopTime?: number | undefined;
+  /** Microseconds of processor time; only the worker protocol tells them. */
+  readonly cpuUserMicroseconds?: number | undefined;
+  readonly cpuSystemMicroseconds?: number | undefined;
   readonly builtOutputs?: readonly BuiltOutput[] | undefined;
 }
 
@@ -76,21 +79,32 @@ export const builtOutputsAsJson: Codec<readonly BuiltOutput[]> = map(
 
 function parseJsonOutput({ id, json }: JsonOutput): BuiltOutput {
   const bang = id.indexOf('!');
-  const realisation = parseObject(json);
+  const realisation = parseJsonObject(json);
   const path = realisation?.['outPath'];
   if (bang < 0 || typeof path !== 'string') {
     throw new FerryError('corrupt', 'output has no name or no path');
   }
-  const signed = realisation?.['signatures'];
-  const texts = Array.isArray(signed) ? signed.filter((text) => typeof text === 'string') : [];
   return {
     name: id.slice(bang + 1),
     path: parseStorePathBaseName(path),
-    signatures: texts.sort(),
+    signatures: jsonSignatures(realisation?.['signatures']),
   };
 }
 
-function parseObject(json: string): Readonly<Record<string, unknown>> | undefined {
+/** Signatures in JSON, sorted: texts, or (as some releases write them) objects with the name of the key apart. */
+export function jsonSignatures(value: unknown): string[] {
+  const entries: unknown[] = Array.isArray(value) ? value : [];
+  const texts = entries.flatMap((entry) => {
+    if (typeof entry === 'string') return [entry];
+    if (typeof entry !== 'object' || entry === null) return [];
+    const { keyName, sig } = entry as { readonly keyName?: unknown; readonly sig?: unknown };
+    return typeof keyName === 'string' && typeof sig === 'string' ? [`${keyName}:${sig}`] : [];
+  });
+  return texts.sort();
+}
+
+/** The object that a text is in JSON, or undefined for anything else. */
+export function parseJsonObject(json: string): Readonly<Record<string, unknown>> | undefined {
   try {
     const value: unknown = JSON.parse(json);
     return typeof value === 'object' && value !== null

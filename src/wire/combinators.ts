@@ -55,6 +55,46 @@ export function ignored(value: number): Codec<undefined> {
   };
 }
 
+/** A number of 64 bits, all of them used: identifiers, and what peers calculate from them. */
+export const wideU64: Codec<bigint> = {
+  read: (reader) =>
+    andThen(reader.read(8), (view) =>
+      new DataView(view.buffer, view.byteOffset, 8).getBigUint64(0, true),
+    ),
+  write: (writer, value) => {
+    const bytes = new Uint8Array(8);
+    new DataView(bytes.buffer).setBigUint64(0, value, true);
+    writer.raw(bytes);
+  },
+};
+
+/** One of a few values, told by its number. @param what they are, for messages: `a build mode`. */
+export function numbered<T extends string>(what: string, values: readonly T[]): Codec<T> {
+  return map(
+    u64,
+    (number) => {
+      const value = values[number];
+      if (value === undefined) throw new FerryError('corrupt', `${number} is not ${what}`);
+      return value;
+    },
+    (value) => values.indexOf(value),
+  );
+}
+
+/** 0 for nothing, or 1 and the value. */
+export function optional<T>(of: Codec<T>): Codec<T | undefined> {
+  return {
+    read: (reader, context) =>
+      andThen(bool.read(reader, context), (isThere) =>
+        isThere ? of.read(reader, context) : undefined,
+      ),
+    write: (writer, value, context) => {
+      bool.write(writer, value !== undefined, context);
+      if (value !== undefined) of.write(writer, value, context);
+    },
+  };
+}
+
 /** Bytes, `max` at the most. */
 export function bytes(max: number): Codec<Uint8Array> {
   return {

@@ -40,7 +40,9 @@ const messageMax = 1024 * 1024;
 
 const status: Codec<BuildStatus> = map(u64, parseBuildStatus, buildStatusNumber);
 
-interface ServedBuildResult extends Omit<BuildResult, 'builtOutputs'> {
+type Omitted = 'builtOutputs' | 'cpuUserMicroseconds' | 'cpuSystemMicroseconds';
+
+interface ServedBuildResult extends Omit<BuildResult, Omitted> {
   readonly jsonOutputs?: readonly BuiltOutput[] | undefined;
   readonly namedOutputs?: readonly BuiltOutput[] | undefined;
 }
@@ -72,7 +74,7 @@ export const serveBuildResult: Codec<BuildResult> = map<ServedBuildResult, Build
     const outputs = namedOutputs ?? jsonOutputs;
     return outputs === undefined ? result : { ...result, builtOutputs: outputs };
   },
-  ({ builtOutputs: outputs, ...result }) => ({
+  ({ builtOutputs: outputs, cpuUserMicroseconds: _, cpuSystemMicroseconds: __, ...result }) => ({
     ...result,
     jsonOutputs: outputs,
     namedOutputs: outputs,

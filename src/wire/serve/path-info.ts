@@ -1,17 +1,15 @@
 /**
- * Path infos as the serve protocol has them: many at once in the answer to QueryPathInfos, one in front of a NAR in
- * AddToStoreNar. The two differ in order and in the text form of the hash.
+ * Path infos as the serve protocol tells them, many at once, in the answer to QueryPathInfos. What stands in front of
+ * the NAR in AddToStoreNar differs in order and in the text form of the hash: `wire/valid-path-info.ts`.
  */
 import type { ByteReader } from '../../bytes/byte-reader.ts';
 import { FerryError } from '../../error.ts';
 import type { ContentAddress } from '../../format/content-address.ts';
 import type { Hash } from '../../format/hash.ts';
-import type { PathInfo } from '../../format/path-info.ts';
 import type { StorePath } from '../../format/store-path.ts';
 import { inField, protocolVersion, type Codec, type WireContext } from '../codec.ts';
-import { bool, map, since, struct, u64 } from '../combinators.ts';
+import { since, struct, u64 } from '../combinators.ts';
 import {
-  bareNarHash,
   narHash,
   optionalContentAddress,
   optionalStorePath,
@@ -120,24 +118,3 @@ async function readInfos(
     throw inField(`[${infos.length}]`, error, reader);
   }
 }
-
-/** What AddToStoreNar says of the NAR that follows. Sent with time 0, the server takes its own clock. */
-export const pathInfoToAdd: Codec<PathInfo> = struct<PathInfo>({
-  path: storePath,
-  deriver: optionalStorePath,
-  narHash: bareNarHash,
-  references: storePathSet,
-  registrationTime: map<number, number | undefined>(
-    u64,
-    (seconds) => (seconds === 0 ? undefined : seconds),
-    (seconds) => seconds ?? 0,
-  ),
-  narSize: u64,
-  ultimate: map<boolean, boolean | undefined>(
-    bool,
-    (isUltimate) => isUltimate,
-    (isUltimate) => isUltimate ?? false,
-  ),
-  signatures,
-  ca: optionalContentAddress,
-});

@@ -16,7 +16,8 @@ import {
   type BuildPathsFailure,
   type ServeBuildOptions,
 } from './build.ts';
-import { pathInfoToAdd, servedPathInfos, type ServedPathInfo } from './path-info.ts';
+import { validPathInfo } from '../valid-path-info.ts';
+import { servedPathInfos, type ServedPathInfo } from './path-info.ts';
 import type { PathInfo } from '../../format/path-info.ts';
 
 export const clientMagic = 0x390c9deb;
@@ -168,7 +169,7 @@ export const addToStoreNar: ServeOperation<PathInfo, undefined> = {
   name: 'AddToStoreNar',
   since: serveVersionAddToStoreNar,
   needsWrite: true,
-  request: pathInfoToAdd,
+  request: validPathInfo,
   requestStream: 'nar',
   response: constant(1),
 };
