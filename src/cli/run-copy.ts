@@ -1,11 +1,13 @@
 /** A copy as the command line runs it: opens both ends, finds the paths, plans, shows, transfers. */
+import { deriversOf } from '../copy/derivers.ts';
 import { planCopy, type CopyPlan } from '../copy/plan.ts';
 import { transfer } from '../copy/transfer.ts';
 import { FerryError } from '../error.ts';
-import { isDerivation, printStorePath, type StorePath } from '../format/store-path.ts';
+import type { StorePath } from '../format/store-path.ts';
+import type { SecretKey } from '../format/signature.ts';
 import type { Store } from '../store/store.ts';
 import { realStoreDirOf } from './as-local-store.ts';
-import type { CommandContext } from './context.ts';
+import { say, type CommandContext } from './context.ts';
 import { partialStatus } from './errors.ts';
 import { resolveIn } from './resolve-in-store.ts';
 import { openSession, type Session } from './session.ts';
@@ -13,6 +15,7 @@ import { withCompression } from './with-compression.ts';
 import { jsonPlan, jsonProgress } from './ui/copy-json.ts';
 import { nixProgress, showCopy, type CopyProgress, type CopyScene } from './ui/copy-progress.ts';
 import { dryRunStatus, renderPlan } from './ui/render-plan.ts';
+import { formatCount } from './ui/units.ts';
 
 export interface CopyRequest {
   /** URIs of stores; absent is this machine's own. */
@@ -20,6 +23,12 @@ export interface CopyRequest {
   readonly to: string | undefined;
   /** Paths as they were typed. */
   readonly words: readonly string[];
+  /** Finds the paths in place of `words`, which may take as long as building them. */
+  readonly find?: ((source: Store) => Promise<readonly StorePath[]>) | undefined;
+  /** Throws where the destination can't do what `finish` will want of it. */
+  readonly checkDestination?: ((destination: Store) => void) | undefined;
+  /** What is done once all is valid at the destination. */
+  readonly finish?: ((destination: Store) => Promise<void>) | undefined;
   readonly checkSigs: boolean;
   /** The destination fetches what it can by itself. */
   readonly substitute: boolean;
@@ -30,6 +39,8 @@ export interface CopyRequest {
   readonly gzip: boolean;
   readonly keepGoing: boolean;
   readonly dryRun: boolean;
+  /** What is copied gets signatures by these. */
+  readonly signKeys?: readonly SecretKey[] | undefined;
   /** To whom: people, programs, or those who expect what Nix prints. */
   readonly talk: 'people' | 'json' | 'nix';
 }
@@ -46,9 +57,12 @@ export async function runCopy(context: CommandContext, request: CopyRequest): Pr
   opening?.catch(() => {});
   const source = await session.openExisting(withCompression(request.from, request.gzip));
   // A mistyped path is known before ssh has found out where to go: it costs no login.
-  const named = request.words.map((word) => resolveIn(context, source, word).path);
+  const named =
+    (await request.find?.(source)) ??
+    request.words.map((word) => resolveIn(context, source, word).path);
   const destination = await (opening ?? openDestination());
   requireFit(source, destination, request);
+  request.checkDestination?.(destination);
   const roots = request.derivation ? await deriversOf(source, named, signal) : named;
   const ends = { source, destination };
   return request.dryRun
@@ -79,8 +93,11 @@ async function copyNow(
     const plan = await makePlan(context, ends, roots, request, progress);
     const { source, destination } = ends;
     const { onEvent } = progress;
-    const options = { signal, checkSigs, keepGoing, onEvent };
+    await tellUnsignable(context, destination, plan);
+    const keepSignatures = (request.signKeys?.length ?? 0) > 0;
+    const options = { signal, checkSigs, keepSignatures, keepGoing, onEvent };
     const summary = await transfer(plan, source, destination, options);
+    await request.finish?.(destination);
     return summary.failed > 0 ? partialStatus : 0;
   } finally {
     await progress.finish();
@@ -111,11 +128,22 @@ function makePlan(
   { signal }: CommandContext,
   { source, destination }: Ends,
   roots: readonly StorePath[],
-  { checkSigs, substitute, noRecursive, includeOutputs }: CopyRequest,
+  { checkSigs, substitute, noRecursive, includeOutputs, signKeys }: CopyRequest,
   { onEvent }: CopyProgress,
 ): Promise<CopyPlan> {
-  const options = { signal, checkSigs, substitute, noRecursive, includeOutputs, onEvent };
+  const options = { signal, checkSigs, substitute, noRecursive, includeOutputs, signKeys, onEvent };
   return planCopy(source, destination, roots, options);
+}
+
+/** Not an error: the copy is whole, and a path that is sent does get its signature. */
+async function tellUnsignable(
+  context: CommandContext,
+  { uri }: Store,
+  { unsignable = [] }: CopyPlan,
+): Promise<void> {
+  if (unsignable.length === 0) return;
+  const count = formatCount(unsignable.length, 'path');
+  await say(context, `warning: ${count} in "${uri}" already: there is no way to sign them there`);
 }
 
 function progressFor(
@@ -133,9 +161,17 @@ function progressFor(
   return progress;
 }
 
-/** As Nix names the way: an end is left out where it is this machine's own store. */
-function wayOf({ source, destination }: Ends, { from, to }: CopyRequest): string {
+/**
+ * As Nix names the way: an end is left out where it is this machine's own store, and of two stores on this machine the
+ * source.
+ */
+function wayOf({ source, destination }: Ends, { from, to, talk }: CopyRequest): string {
   const parts: string[] = [];
+  if (talk === 'nix') {
+    const isHere = (store: Store): boolean => realStoreDirOf(store) !== undefined;
+    if (isHere(source)) return `to '${destination.uri}'`;
+    return `from '${source.uri}'${isHere(destination) ? '' : ` to '${destination.uri}'`}`;
+  }
   if (from !== undefined) parts.push(`from '${source.uri}'`);
   if (to !== undefined) parts.push(`to '${destination.uri}'`);
   return parts.join(' ');
@@ -145,9 +181,10 @@ function wayOf({ source, destination }: Ends, { from, to }: CopyRequest): string
 function requireFit(
   source: Store,
   destination: Store,
-  { from, to, substitute }: CopyRequest,
+  { from, to, substitute, talk }: CopyRequest,
 ): void {
-  if (from === to || isSamePlace(source, destination)) {
+  // To Nix that is no mistake, and nothing to do.
+  if (talk !== 'nix' && (from === to || isSamePlace(source, destination))) {
     throw new FerryError('usage', `source and destination are the same store, "${source.uri}"`);
   }
   if (!destination.features.has('write')) {
@@ -164,27 +201,4 @@ function requireFit(
 function isSamePlace(source: Store, destination: Store): boolean {
   const directory = realStoreDirOf(source);
   return directory !== undefined && directory === realStoreDirOf(destination);
-}
-
-/** The derivations that built the paths; a derivation stands for itself. */
-async function deriversOf(
-  source: Store,
-  paths: readonly StorePath[],
-  signal: AbortSignal,
-): Promise<StorePath[]> {
-  const infos = await source.queryPathInfos(paths, { signal });
-  return paths.map((path) => {
-    if (isDerivation(path)) return path;
-    const printed = printStorePath(source.storeDir, path);
-    const info = infos.get(path);
-    if (info === undefined) {
-      throw new FerryError('not-found', `path "${printed}" is not valid in "${source.uri}"`);
-    }
-    if (info.deriver === undefined) {
-      throw new FerryError('not-found', `nobody knows which derivation built "${printed}"`, {
-        path: printed,
-      });
-    }
-    return info.deriver;
-  });
 }

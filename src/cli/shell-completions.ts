@@ -130,7 +130,7 @@ ${options.join('\n')}
 ${positional.join('\n')}
   esac
 }
-complete -F _ferry ferry ${dropInNames.filter((name) => name !== 'nix-store').join(' ')}
+complete -F _ferry ferry ${dropInNames.filter((name) => name === 'nix-copy-closure').join(' ')}
 `;
 }
 

@@ -141,6 +141,11 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
     load: async () => (await import('./commands/doctor.ts')).doctor,
   },
   {
+    name: 'nix',
+    summary: 'Stand in for nix: copy, path-info, store and other verbs',
+    load: async () => (await import('./compat/nix/nix.ts')).nix,
+  },
+  {
     name: 'nix-copy-closure',
     summary: 'Stand in for nix-copy-closure',
     load: async () => (await import('./compat/nix-copy-closure.ts')).nixCopyClosure,
@@ -163,7 +168,7 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
 ];
 
 /** Names under which ferry may be started in place of a program of Nix. */
-export const dropInNames: readonly string[] = ['nix-copy-closure', 'nix-store'];
+export const dropInNames: readonly string[] = ['nix', 'nix-copy-closure', 'nix-store'];
 
 export interface FoundCommand {
   /** As typed: `ferry store ls`. */
