@@ -24,5 +24,6 @@ export async function copyClosure(
   options: PlanOptions & TransferOptions = {},
 ): Promise<CopySummary> {
   const plan = await planCopy(source, destination, roots, options);
-  return transfer(plan, source, destination, options);
+  const keepSignatures = options.keepSignatures ?? (options.signKeys?.length ?? 0) > 0;
+  return transfer(plan, source, destination, { ...options, keepSignatures });
 }

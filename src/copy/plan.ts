@@ -3,12 +3,14 @@
  * Plain data: the dry run prints it, `--json` gives it, `transfer` carries it out.
  */
 import { FerryError } from '../error.ts';
-import type { PathInfo } from '../format/path-info.ts';
+import { sameContents, type PathInfo } from '../format/path-info.ts';
+import type { SecretKey } from '../format/signature.ts';
 import type { StoreDir, StorePath } from '../format/store-path.ts';
 import type { FreeSpace, Refusal, Store } from '../store/store.ts';
 import { computeClosure, type ClosureQuery } from './closure.ts';
 import type { OnCopyEvent } from './events.ts';
 import { sortTopologically } from './order.ts';
+import { missingSignaturesBy } from './sign.ts';
 
 export interface CopyPlan {
   readonly source: string;
@@ -20,8 +22,10 @@ export interface CopyPlan {
   readonly missing: readonly PathInfo[];
   /** What the destination has already. */
   readonly alreadyValid: readonly StorePath[];
-  /** Signatures that the source has and the destination lacks, of paths valid in both. */
+  /** Signatures that the destination lacks, of paths valid in both: the source's, and those of our own keys. */
   readonly newSignatures: ReadonlyMap<StorePath, readonly string[]>;
+  /** Valid paths that lack a signature by one of our keys, which there is no way to give them. */
+  readonly unsignable?: readonly StorePath[] | undefined;
   /** What the destination would not take, and why. The copy is refused as a whole if there is any. */
   readonly refusals: readonly Refusal[];
   /** Bytes of NAR of all that is missing. */
@@ -37,6 +41,8 @@ export interface PlanOptions extends ClosureQuery {
   readonly substitute?: boolean | undefined;
   /** Default true. */
   readonly checkSigs?: boolean | undefined;
+  /** What is copied, and what of it is there already, gets signatures by these. */
+  readonly signKeys?: readonly SecretKey[] | undefined;
   readonly onEvent?: OnCopyEvent | undefined;
 }
 
@@ -50,7 +56,7 @@ export async function planCopy(
   roots: Iterable<StorePath>,
   options: PlanOptions = {},
 ): Promise<CopyPlan> {
-  const { signal, substitute = false, checkSigs = true } = options;
+  const { signal, substitute = false, checkSigs = true, signKeys = [] } = options;
   const wanted = [...new Set(roots)];
   requireSameStoreDir(source, destination);
   const closure = await computeClosure(source, wanted, options);
@@ -59,8 +65,11 @@ export async function planCopy(
     hold: destination.features.has('hold'),
     signal,
   });
-  const missing = sortTopologically([...closure.values()].filter((info) => !valid.has(info.path)));
+  const unsigned = [...closure.values()].filter((info) => !valid.has(info.path));
+  const missing = sortTopologically(unsigned).map((info) => signed(source, info, signKeys));
   const present = [...closure.values()].filter((info) => valid.has(info.path));
+  const signatures = await missingSignatures(source, destination, present, options);
+  const keeps = destination.features.has('sign');
   return {
     source: source.uri,
     destination: destination.uri,
@@ -68,7 +77,8 @@ export async function planCopy(
     roots: wanted,
     missing,
     alreadyValid: present.map((info) => info.path),
-    newSignatures: await missingSignatures(destination, present, signal),
+    newSignatures: keeps ? signatures : new Map(),
+    unsignable: keeps ? [] : [...signatures.keys()],
     refusals: (checkSigs && destination.refuses?.(missing)) || [],
     narSize: sumOfSizes(missing),
     closureSize: sumOfSizes(closure.values()),
@@ -85,22 +95,42 @@ function requireSameStoreDir(source: Store, destination: Store): void {
   );
 }
 
-/** What the source has signed and the destination has not: it travels even where the contents needn't. */
+/** Who takes the path hashes it: so what is signed here is what will be there. */
+function signed({ storeDir }: Store, info: PathInfo, signKeys: readonly SecretKey[]): PathInfo {
+  const added = missingSignaturesBy(signKeys, storeDir, info);
+  return added.length === 0 ? info : { ...info, signatures: [...info.signatures, ...added].sort() };
+}
+
+/**
+ * What the source has signed or our keys sign, and the destination lacks: it travels even where the contents needn't.
+ * Where a destination keeps no signatures, only ours are asked for: they were wished for, the others are an extra.
+ */
 async function missingSignatures(
+  source: Store,
   destination: Store,
   present: readonly PathInfo[],
-  signal: AbortSignal | undefined,
+  { signal, signKeys = [] }: PlanOptions,
 ): Promise<Map<StorePath, string[]>> {
   const found = new Map<StorePath, string[]>();
-  const signed = present.filter((info) => info.signatures.length > 0);
-  if (signed.length === 0 || !destination.features.has('sign')) return found;
+  const keeps = destination.features.has('sign');
+  const offered = present.map((info) => ({
+    info,
+    signatures: [
+      ...(keeps ? info.signatures : []),
+      ...missingSignaturesBy(signKeys, source.storeDir, info),
+    ],
+  }));
+  const some = offered.filter(({ signatures }) => signatures.length > 0);
+  if (some.length === 0) return found;
   const known = await destination.queryPathInfos(
-    signed.map((info) => info.path),
+    some.map(({ info }) => info.path),
     { signal },
   );
-  for (const info of signed) {
-    const there = new Set(known.get(info.path)?.signatures);
-    const lacking = info.signatures.filter((signature) => !there.has(signature));
+  for (const { info, signatures } of some) {
+    const there = known.get(info.path);
+    // Another build of it may lie there: what holds for ours says nothing about that.
+    if (there === undefined || !sameContents({ ...there, ca: info.ca }, info)) continue;
+    const lacking = signatures.filter((signature) => !there.signatures.includes(signature));
     if (lacking.length > 0) found.set(info.path, lacking);
   }
   return found;

@@ -9,6 +9,8 @@ import type { CopyPlan } from './plan.ts';
 
 export interface TransferOptions extends CallOptions {
   readonly checkSigs?: boolean | undefined;
+  /** Fail where the destination would lose the signatures of what it is sent. */
+  readonly keepSignatures?: boolean | undefined;
   /** Go on with what doesn't depend on a path that failed. */
   readonly keepGoing?: boolean | undefined;
   readonly onEvent?: OnCopyEvent | undefined;
@@ -24,7 +26,7 @@ export async function transfer(
   destination: Store,
   options: TransferOptions = {},
 ): Promise<CopySummary> {
-  const { signal, onEvent, keepGoing = false, checkSigs } = options;
+  const { signal, onEvent, keepGoing = false, checkSigs, keepSignatures } = options;
   refuseIfUntrusted(plan);
   refuseIfFull(plan);
   onEvent?.({ type: 'start', paths: plan.missing.length, narSize: plan.narSize });
@@ -39,6 +41,7 @@ export async function transfer(
     await destination.addPaths(pathsToAdd(plan, source, signal, onEvent), {
       signal,
       checkSigs,
+      keepSignatures,
       onBytes: (path, bytes) => onEvent?.({ type: 'path-bytes', path, bytes }),
       onAdded(path) {
         copied++;

@@ -65,6 +65,11 @@ export interface PathToAdd {
 export interface AddOptions extends CallOptions {
   /** Whether signatures are required where the store's settings require them. Default true. */
   readonly checkSigs?: boolean | undefined;
+  /**
+   * Signatures must arrive with the paths: a store that would lose them throws `unsupported` before it takes anything.
+   * Default false.
+   */
+  readonly keepSignatures?: boolean | undefined;
   /** Called when a path has become valid (or was found to be valid meanwhile). */
   readonly onAdded?: ((path: StorePath) => void) | undefined;
   /** Called as contents are taken in: bytes of NAR since the last call for that path. */

@@ -2,6 +2,7 @@
 import { FerryError } from '../../error.ts';
 import { defineCommand, type Command } from '../command.ts';
 import { usage } from '../parse-words.ts';
+import { readSignKeys } from '../read-sign-keys.ts';
 import { runCopy } from '../run-copy.ts';
 import { wordsOf } from '../words.ts';
 
@@ -22,6 +23,12 @@ export const copy: Command = defineCommand({
     dryRun: { help: 'say what would be copied, and whether it would be taken', short: 'n' },
     json: { help: 'tell programs, in JSON' },
     noCheckSigs: { help: 'take paths that lack a signature by a trusted key' },
+    signKey: {
+      help: 'sign what is copied with the secret key in this file',
+      value: 'FILE',
+      repeated: true,
+      completes: 'file',
+    },
     noRecursive: { help: 'copy only the paths named, not what they refer to' },
     derivation: { help: 'copy the derivations that the paths were built by' },
     includeOutputs: { help: 'copy the valid outputs of all derivations that are copied' },
@@ -53,7 +60,8 @@ export const copy: Command = defineCommand({
     },
   ],
   async run(context, given, options) {
-    const { from, to, stdin, noCheckSigs, substituteOnDestination, json, ...rest } = options;
+    const { from, to, stdin, noCheckSigs, substituteOnDestination, json, signKey, ...rest } =
+      options;
     if (from === undefined && to === undefined) {
       throw new FerryError('usage', 'neither --from nor --to was given', {
         hint: `to copy to another machine: ${TITLE} --to ssh://HOST ${given[0] ?? 'PATH'}`,
@@ -66,6 +74,7 @@ export const copy: Command = defineCommand({
       to,
       words: stdin ? [...given, ...(await wordsOf(context.stdin))] : given,
       checkSigs: !noCheckSigs,
+      signKeys: readSignKeys(context, signKey),
       substitute: substituteOnDestination,
       talk: json ? 'json' : 'people',
     });

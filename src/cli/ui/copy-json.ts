@@ -86,6 +86,7 @@ export function jsonPlan(plan: CopyPlan): Record<string, unknown> {
     newSignatures: Object.fromEntries(
       [...plan.newSignatures].map(([path, signatures]) => [print(path), signatures]),
     ),
+    unsignable: (plan.unsignable ?? []).map(print),
     refusals: plan.refusals.map(({ path, reason, hint }) => ({
       path: print(path),
       reason,

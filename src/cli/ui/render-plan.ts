@@ -14,6 +14,10 @@ export function renderPlan(plan: CopyPlan): string {
     const where = formatCount(plan.newSignatures.size, 'path');
     lines.push(`would add ${formatCount(count, 'signature')} to ${where} that are there already`);
   }
+  if (plan.unsignable !== undefined && plan.unsignable.length > 0) {
+    const count = formatCount(plan.unsignable.length, 'path');
+    lines.push(`could not sign ${count} that are there already`);
+  }
   if (plan.freeSpace !== undefined) {
     const lacking = plan.narSize - plan.freeSpace.bytes;
     const free = `${formatBytes(plan.freeSpace.bytes)} free there`;

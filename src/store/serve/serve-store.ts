@@ -4,6 +4,7 @@ import type { PathInfo } from '../../format/path-info.ts';
 import { printStorePath, type StoreDir, type StorePath } from '../../format/store-path.ts';
 import { servedPathInfosOf, type ServedPathInfo } from '../../wire/serve/path-info.ts';
 import {
+  dumpStorePath,
   queryClosure,
   queryPathInfos,
   queryValidPaths,
@@ -21,16 +22,16 @@ import type {
   ValidPathsOptions,
 } from '../store.ts';
 import type { ServeConnection } from './connection.ts';
-import { ServeConnections, type OpenConnection } from './connections.ts';
+import { Connections } from '../far/connections.ts';
 import { pushAsExport } from './import-paths.ts';
 import { pushPaths } from './push.ts';
-import { readNars, type NarToRead } from './read-nars.ts';
+import { readNars, type NarProtocol, type NarToRead } from '../far/read-nars.ts';
 
 export interface ServeStoreOptions {
   readonly uri: string;
   readonly storeDir: StoreDir;
   /** Opens one more connection. */
-  readonly open: OpenConnection;
+  readonly open: (signal: AbortSignal | undefined) => Promise<ServeConnection>;
   readonly connectionsMax?: number | undefined;
   /** Runs when the store is disposed, after the connections are closed. */
   readonly onDispose?: (() => Promise<void>) | undefined;
@@ -44,7 +45,8 @@ export class ServeStore implements Store {
     'substitute',
     'hold',
   ]);
-  readonly #connections: ServeConnections;
+  readonly #connections: Connections<ServeConnection>;
+  readonly #nars: NarProtocol<ServeConnection>;
   readonly #onDispose: (() => Promise<void>) | undefined;
   /** Sizes of NARs that were asked for before: they are needed to cut them. */
   readonly #narSizes = new Map<StorePath, number>();
@@ -53,7 +55,16 @@ export class ServeStore implements Store {
   constructor({ uri, storeDir, open, connectionsMax = 1, onDispose }: ServeStoreOptions) {
     this.uri = uri;
     this.storeDir = storeDir;
-    this.#connections = new ServeConnections(open, connectionsMax);
+    this.#connections = new Connections({
+      open,
+      max: connectionsMax,
+      hold: (connection, paths, signal) =>
+        connection.ask(queryValidPaths, { lock: true, substitute: false, paths }, signal),
+    });
+    this.#nars = {
+      storeDir,
+      request: (connection, path) => connection.encode(dumpStorePath, path),
+    };
     this.#onDispose = onDispose;
   }
 
@@ -119,12 +130,13 @@ export class ServeStore implements Store {
     }
     const nars = wanted.map((path) => this.#narToRead(path));
     signal?.throwIfAborted();
-    yield* readNars(this.#connections, nars, signal);
+    yield* readNars(this.#nars, this.#connections, nars, signal);
   }
 
   async addPaths(paths: AsyncIterable<PathToAdd>, options: AddOptions = {}): Promise<void> {
     const connection = await this.#connections.first(options.signal);
     if (connection.context.version < serveVersionAddToStoreNar) {
+      if (options.keepSignatures === true) throw this.#losesSignatures();
       await pushAsExport(connection, paths, options);
       return;
     }
@@ -135,6 +147,13 @@ export class ServeStore implements Store {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#disposed ??= this.#connections.close().then(this.#onDispose);
     await this.#disposed;
+  }
+
+  #losesSignatures(): FerryError {
+    return new FerryError('unsupported', `cannot send signatures to "${this.uri}"`, {
+      store: this.uri,
+      hint: 'its Nix is too old to take them over ssh://',
+    });
   }
 
   async #askInfos(
