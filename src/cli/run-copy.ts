@@ -1,8 +1,9 @@
 /** A copy as the command line runs it: opens both ends, finds the paths, plans, shows, transfers. */
+import { deriversOf } from '../copy/derivers.ts';
 import { planCopy, type CopyPlan } from '../copy/plan.ts';
 import { transfer } from '../copy/transfer.ts';
 import { FerryError } from '../error.ts';
-import { isDerivation, printStorePath, type StorePath } from '../format/store-path.ts';
+import type { StorePath } from '../format/store-path.ts';
 import type { SecretKey } from '../format/signature.ts';
 import type { Store } from '../store/store.ts';
 import { realStoreDirOf } from './as-local-store.ts';
@@ -22,6 +23,12 @@ export interface CopyRequest {
   readonly to: string | undefined;
   /** Paths as they were typed. */
   readonly words: readonly string[];
+  /** Finds the paths in place of `words`, which may take as long as building them. */
+  readonly find?: ((source: Store) => Promise<readonly StorePath[]>) | undefined;
+  /** Throws where the destination can't do what `finish` will want of it. */
+  readonly checkDestination?: ((destination: Store) => void) | undefined;
+  /** What is done once all is valid at the destination. */
+  readonly finish?: ((destination: Store) => Promise<void>) | undefined;
   readonly checkSigs: boolean;
   /** The destination fetches what it can by itself. */
   readonly substitute: boolean;
@@ -50,9 +57,12 @@ export async function runCopy(context: CommandContext, request: CopyRequest): Pr
   opening?.catch(() => {});
   const source = await session.openExisting(withCompression(request.from, request.gzip));
   // A mistyped path is known before ssh has found out where to go: it costs no login.
-  const named = request.words.map((word) => resolveIn(context, source, word).path);
+  const named =
+    (await request.find?.(source)) ??
+    request.words.map((word) => resolveIn(context, source, word).path);
   const destination = await (opening ?? openDestination());
   requireFit(source, destination, request);
+  request.checkDestination?.(destination);
   const roots = request.derivation ? await deriversOf(source, named, signal) : named;
   const ends = { source, destination };
   return request.dryRun
@@ -87,6 +97,7 @@ async function copyNow(
     const keepSignatures = (request.signKeys?.length ?? 0) > 0;
     const options = { signal, checkSigs, keepSignatures, keepGoing, onEvent };
     const summary = await transfer(plan, source, destination, options);
+    await request.finish?.(destination);
     return summary.failed > 0 ? partialStatus : 0;
   } finally {
     await progress.finish();
@@ -150,9 +161,17 @@ function progressFor(
   return progress;
 }
 
-/** As Nix names the way: an end is left out where it is this machine's own store. */
-function wayOf({ source, destination }: Ends, { from, to }: CopyRequest): string {
+/**
+ * As Nix names the way: an end is left out where it is this machine's own store, and of two stores on this machine the
+ * source.
+ */
+function wayOf({ source, destination }: Ends, { from, to, talk }: CopyRequest): string {
   const parts: string[] = [];
+  if (talk === 'nix') {
+    const isHere = (store: Store): boolean => realStoreDirOf(store) !== undefined;
+    if (isHere(source)) return `to '${destination.uri}'`;
+    return `from '${source.uri}'${isHere(destination) ? '' : ` to '${destination.uri}'`}`;
+  }
   if (from !== undefined) parts.push(`from '${source.uri}'`);
   if (to !== undefined) parts.push(`to '${destination.uri}'`);
   return parts.join(' ');
@@ -162,9 +181,10 @@ function wayOf({ source, destination }: Ends, { from, to }: CopyRequest): string
 function requireFit(
   source: Store,
   destination: Store,
-  { from, to, substitute }: CopyRequest,
+  { from, to, substitute, talk }: CopyRequest,
 ): void {
-  if (from === to || isSamePlace(source, destination)) {
+  // To Nix that is no mistake, and nothing to do.
+  if (talk !== 'nix' && (from === to || isSamePlace(source, destination))) {
     throw new FerryError('usage', `source and destination are the same store, "${source.uri}"`);
   }
   if (!destination.features.has('write')) {
@@ -181,27 +201,4 @@ function requireFit(
 function isSamePlace(source: Store, destination: Store): boolean {
   const directory = realStoreDirOf(source);
   return directory !== undefined && directory === realStoreDirOf(destination);
-}
-
-/** The derivations that built the paths; a derivation stands for itself. */
-async function deriversOf(
-  source: Store,
-  paths: readonly StorePath[],
-  signal: AbortSignal,
-): Promise<StorePath[]> {
-  const infos = await source.queryPathInfos(paths, { signal });
-  return paths.map((path) => {
-    if (isDerivation(path)) return path;
-    const printed = printStorePath(source.storeDir, path);
-    const info = infos.get(path);
-    if (info === undefined) {
-      throw new FerryError('not-found', `path "${printed}" is not valid in "${source.uri}"`);
-    }
-    if (info.deriver === undefined) {
-      throw new FerryError('not-found', `nobody knows which derivation built "${printed}"`, {
-        path: printed,
-      });
-    }
-    return info.deriver;
-  });
 }
