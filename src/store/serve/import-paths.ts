@@ -9,7 +9,7 @@ import type { AddOptions, PathToAdd } from '../store.ts';
 import type { StorePath } from '../../format/store-path.ts';
 import type { ServeConnection } from './connection.ts';
 import { FerryError } from '../../error.ts';
-import { sendNar } from './send-nar.ts';
+import { sendNar } from '../far/send-nar.ts';
 
 export async function pushAsExport(
   connection: ServeConnection,

@@ -1,7 +1,8 @@
 /** One connection that paths are sent over: what is on its way, in order, until the far end says that it is valid. */
 import type { PathInfo } from '../../format/path-info.ts';
 import { addToStoreNar } from '../../wire/serve/protocol.ts';
-import type { ServeConnection, Sink } from './connection.ts';
+import type { Sink } from '../far/far-connection.ts';
+import type { ServeConnection } from './connection.ts';
 
 /** A path that was sent, or is being sent, and isn't acknowledged. */
 export interface Sent {

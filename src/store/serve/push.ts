@@ -9,15 +9,16 @@ import { printStorePath, type StoreDir, type StorePath } from '../../format/stor
 import { queryValidPaths } from '../../wire/serve/protocol.ts';
 import { unlessAborted } from '../../system/pause.ts';
 import type { AddOptions, PathToAdd } from '../store.ts';
-import type { ServeConnections } from './connections.ts';
-import type { Sink } from './connection.ts';
+import type { Connections } from '../far/connections.ts';
+import type { Sink } from '../far/far-connection.ts';
+import type { ServeConnection } from './connection.ts';
 import { Lane, type Sent } from './push-lane.ts';
-import { keepNar, sendNar, skipNar } from './send-nar.ts';
+import { keepNar, sendNar, skipNar } from '../far/send-nar.ts';
 
 export interface PushTarget {
   readonly uri: string;
   readonly storeDir: StoreDir;
-  readonly connections: ServeConnections;
+  readonly connections: Connections<ServeConnection>;
 }
 
 /** Paths on their way, for each connection. */

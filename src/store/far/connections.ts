@@ -1,30 +1,46 @@
 /** The connections of one store: opened when they are first needed, and again after one has failed. */
 import { FerryError } from '../../error.ts';
 import type { StorePath } from '../../format/store-path.ts';
-import { queryValidPaths } from '../../wire/serve/protocol.ts';
-import type { ServeConnection } from './connection.ts';
 
-export type OpenConnection = (signal: AbortSignal | undefined) => Promise<ServeConnection>;
+/** What there is to know of a connection to keep several of them. */
+export interface Reusable {
+  readonly isAlive: boolean;
+  close(): Promise<void>;
+}
 
-export class ServeConnections {
+export interface ConnectionsOptions<C extends Reusable> {
+  /** Opens one more. */
+  readonly open: (signal: AbortSignal | undefined) => Promise<C>;
+  readonly max: number;
+  /** Protects paths at the far end for as long as the connection stands. */
+  readonly hold: (
+    connection: C,
+    paths: readonly StorePath[],
+    signal: AbortSignal | undefined,
+  ) => Promise<unknown>;
+}
+
+export class Connections<C extends Reusable> {
   readonly max: number;
   /** What the first connection protects: protected again when it must be replaced. */
   readonly held: Set<StorePath> = new Set();
-  readonly #open: OpenConnection;
-  readonly #slots: (Promise<ServeConnection> | undefined)[] = [];
+  readonly #open: ConnectionsOptions<C>['open'];
+  readonly #hold: ConnectionsOptions<C>['hold'];
+  readonly #slots: (Promise<C> | undefined)[] = [];
   #isClosed = false;
 
-  constructor(open: OpenConnection, max: number) {
+  constructor({ open, max, hold }: ConnectionsOptions<C>) {
     this.#open = open;
+    this.#hold = hold;
     this.max = max;
   }
 
-  async first(signal?: AbortSignal): Promise<ServeConnection> {
+  async first(signal?: AbortSignal): Promise<C> {
     return await this.at(0, signal);
   }
 
   /** The connection of that number, alive. Any but the first waits for the first, whose authentication it shares. */
-  async at(index: number, signal?: AbortSignal): Promise<ServeConnection> {
+  async at(index: number, signal?: AbortSignal): Promise<C> {
     signal?.throwIfAborted();
     if (this.#isClosed) throw new FerryError('internal', 'the store is closed');
     const open = this.#slots[index];
@@ -53,13 +69,15 @@ export class ServeConnections {
     );
   }
 
-  async #openSlot(index: number, signal: AbortSignal | undefined): Promise<ServeConnection> {
+  async #openSlot(index: number, signal: AbortSignal | undefined): Promise<C> {
     if (index > 0) await this.first(signal);
     const connection = await this.#open(signal);
-    if (index === 0 && this.held.size > 0) {
-      const paths = [...this.held];
-      await connection.ask(queryValidPaths, { lock: true, substitute: false, paths }, signal);
+    try {
+      if (index === 0 && this.held.size > 0) await this.#hold(connection, [...this.held], signal);
+      return connection;
+    } catch (error) {
+      await connection.close();
+      throw error;
     }
-    return connection;
   }
 }

@@ -4,7 +4,7 @@ import { FerryError } from '../../error.ts';
 import type { PathInfo } from '../../format/path-info.ts';
 import { printStorePath, type StoreDir } from '../../format/store-path.ts';
 import type { NarStream } from '../store.ts';
-import type { Sink } from './connection.ts';
+import type { Sink } from './far-connection.ts';
 
 /** Heads up to this size travel in one piece with the first chunk. */
 const joinMax = 64 * 1024;
@@ -58,7 +58,12 @@ export async function skipNar(nar: NarStream): Promise<void> {
   for await (const _ of nar) break;
 }
 
-async function* checkedChunks(
+/**
+ * The chunks of a NAR as long as they agree with the size that was announced. The last one comes when it is known to be
+ * that: a NAR that goes on, or whose source fails at its end, never gets whole to the far end.
+ * @throws FerryError `corrupt`, or whatever the source throws.
+ */
+export async function* checkedChunks(
   storeDir: StoreDir,
   info: PathInfo,
   nar: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
@@ -71,10 +76,13 @@ async function* checkedChunks(
   };
   let left = info.narSize;
   if (left === 0) throw wrongSize('has an unknown size, announced as');
+  let last: Uint8Array | undefined;
   for await (const chunk of nar) {
     if (chunk.length > left) throw wrongSize('is longer than its');
     left -= chunk.length;
-    if (chunk.length > 0) yield chunk;
+    if (left === 0) last ??= chunk;
+    else if (chunk.length > 0) yield chunk;
   }
   if (left > 0) throw wrongSize(`ends ${left} bytes short of its`);
+  if (last !== undefined) yield last;
 }

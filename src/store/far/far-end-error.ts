@@ -1,6 +1,6 @@
 /**
- * What a far end's last words mean. The serve protocol has no error message: a server prints on stderr and exits, so
- * its text is all there is, and is translated here, once.
+ * What a far end's words mean. The serve protocol has no error message: a server prints on stderr and exits, so its text
+ * is all there is. The worker protocol has errors, of text likewise. Both are translated here, once.
  */
 import { FerryError, type ErrorCode } from '../../error.ts';
 import type { Ending } from '../../wire/transport.ts';
@@ -13,6 +13,9 @@ const MEANINGS: readonly (readonly [RegExp, ErrorCode])[] = [
   [/lacks a (?:valid )?signature/i, 'untrusted'],
   [/(?:hash|size) mismatch|Nix archive|unexpected end-of-file/i, 'corrupt'],
   [/path ['"][^'"]*['"] (?:is not valid|does not exist)|is not a valid store path/i, 'not-found'],
+  [/no substituter that can build it|don't know how to build/i, 'not-found'],
+  [/since it is still alive/i, 'conflict'],
+  [/invalid operation|operation '[^']*' is not supported|too old/i, 'unsupported'],
   // Whatever else it calls an error: it is there, and said no.
   [/^error:/im, 'denied'],
 ];
@@ -24,6 +27,8 @@ export interface FarEnd {
   readonly uri: string;
   /** What was to be run there. */
   readonly program: string;
+  /** What usually is. */
+  readonly usualProgram?: string | undefined;
 }
 
 /** @param what what could not be done, to what: `cannot connect to "host"`. */
@@ -46,12 +51,16 @@ function meaningOf(farEnd: FarEnd, ending: Ending): { code: ErrorCode; hint?: st
   if (ending.status === 127) {
     return {
       code: 'not-found',
-      hint: `"${farEnd.program}" is not on the PATH that "${farEnd.name}" gives to commands over ssh: name it with ?remote-program=/path/to/nix-store`,
+      hint: `"${farEnd.program}" is not on the PATH that "${farEnd.name}" gives to commands over ssh: name it with ?remote-program=/path/to/${farEnd.usualProgram ?? 'nix-store'}`,
     };
   }
   if (!isRefusal(ending)) return { code: 'unavailable' };
-  const meaning = MEANINGS.find(([pattern]) => pattern.test(ending.said));
-  return { code: meaning?.[1] ?? 'unavailable' };
+  return { code: codeOf(ending.said) ?? 'unavailable' };
+}
+
+/** What kind of failure a text of the far end tells of. */
+export function codeOf(said: string): ErrorCode | undefined {
+  return MEANINGS.find(([pattern]) => pattern.test(said))?.[1];
 }
 
 /** From the last line that begins an error on; all of it where none does. */
