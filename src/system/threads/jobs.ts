@@ -11,7 +11,8 @@ import type { ContentAddressRequest, TreeDigest } from '../tree-jobs.ts';
 import { removeTree } from '../tree/remove-tree.ts';
 import { walkTree } from '../tree/walk-tree.ts';
 import { TreeWriter } from '../tree/write-tree.ts';
-import type { JobResult, UnpackJob } from './messages.ts';
+import type { JobResult, PackJob, UnpackJob } from './messages.ts';
+import { openOutlet, type Send } from './outlet.ts';
 
 /** What a job may use of the thread it runs on. */
 export interface JobContext {
@@ -23,16 +24,37 @@ export interface JobContext {
   readonly created: (path: string) => void;
 }
 
-/** `send` may block; the chunk is the receiver's to keep. */
-export function packTree(
+/** `send` may block. @returns nothing where nothing is hashed */
+export async function packTree(
   tree: string,
-  nextBuffer: () => Uint8Array,
-  send: (chunk: Uint8Array) => void,
+  job: PackJob,
+  send: Send,
   context: JobContext,
-): void {
-  const encoder = new NarEncoder(send, { nextBuffer });
+): Promise<JobResult | undefined> {
+  const narHash = job.isHashed ? new StreamingHash('sha256') : undefined;
+  const fileHash =
+    job.isHashed && job.compression !== 'none' ? new StreamingHash('sha256') : undefined;
+  using outlet = await openOutlet(job.compression, job.level, job.chunkBytes, (chunk) => {
+    fileHash?.update(chunk);
+    send(chunk);
+  });
+  const emit = (chunk: Uint8Array): void => {
+    context.checkpoint();
+    narHash?.update(chunk);
+    context.progress(chunk.length);
+    outlet.take(chunk);
+  };
+  const encoder = new NarEncoder(emit, { nextBuffer: () => outlet.nextBuffer() });
   walkTree(tree, encoder, { checkpoint: context.checkpoint });
   encoder.end();
+  await outlet.end();
+  if (narHash === undefined) return undefined;
+  const nar = { narHash: narHash.finish(), narSize: narHash.size };
+  const file = {
+    fileHash: fileHash?.finish() ?? nar.narHash,
+    fileSize: fileHash?.size ?? nar.narSize,
+  };
+  return { ...nar, ...file, found: [] };
 }
 
 export function hashTree(

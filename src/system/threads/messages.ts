@@ -1,9 +1,10 @@
 /** What the main thread and its worker threads say to each other. All of it survives structured cloning. */
 import { FerryError, isFerryError, messageOf, type ErrorCode } from '../../error.ts';
-import type { ContentAddressRequest, TreeDigest } from '../tree-jobs.ts';
+import type { ContentAddressRequest, PackDigest, TreeDigest } from '../tree-jobs.ts';
+import type { Compression } from '../../format/compression.ts';
 
 export type Job =
-  | { readonly kind: 'pack'; readonly tree: string }
+  | ({ readonly kind: 'pack'; readonly tree: string } & PackJob)
   | ({ readonly kind: 'unpack-tree'; readonly tree: string } & UnpackJob)
   | ({ readonly kind: 'unpack-stream' } & UnpackJob)
   | {
@@ -14,6 +15,15 @@ export type Job =
     }
   | { readonly kind: 'remove'; readonly tree: string };
 
+export interface PackJob {
+  /** Bytes of the chunks that are sent, at most. */
+  readonly chunkBytes: number;
+  readonly compression: Compression;
+  readonly level: number | undefined;
+  /** Whether the NAR and the chunks are hashed. */
+  readonly isHashed: boolean;
+}
+
 export interface UnpackJob {
   readonly target: string;
   readonly narSize: number | undefined;
@@ -23,7 +33,7 @@ export interface UnpackJob {
   readonly stripXattrs: boolean;
 }
 
-export type JobResult = TreeDigest & { readonly found: readonly string[] };
+export type JobResult = (TreeDigest | PackDigest) & { readonly found: readonly string[] };
 
 export type ToWorker =
   | { readonly kind: 'job'; readonly job: Job }

@@ -292,7 +292,14 @@ describe('tree workers', () => {
     await workers.unpack({ source: chunksOf(large, 100_000), target: `${dir}/tree` });
     const thread = new Thread();
     // Nobody takes its chunks, so that it waits.
-    const { outcome } = thread.run({ kind: 'pack', tree: `${dir}/tree` });
+    const { outcome } = thread.run({
+      kind: 'pack',
+      tree: `${dir}/tree`,
+      chunkBytes: 64 * 1024,
+      compression: 'none',
+      level: undefined,
+      isHashed: false,
+    });
     await Promise.all([
       assert.rejects(outcome, { code: 'internal', message: /a worker thread ended in the middle/ }),
       sleep(200).then(() => thread.terminate()),

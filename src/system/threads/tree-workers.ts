@@ -2,8 +2,13 @@
 import { availableParallelism } from 'node:os';
 import { dirname } from 'node:path';
 import { FerryError } from '../../error.ts';
+import type { Compression } from '../../format/compression.ts';
+import { StreamingHash } from '../../format/hash.ts';
+import { chunkBytesDefault } from '../compression/chunk-cutter.ts';
+import { resolveLevel } from '../compression/levels.ts';
 import type {
   HashRequest,
+  PackDigest,
   PackOptions,
   TreeDigest,
   TreeWorkers,
@@ -11,6 +16,7 @@ import type {
 } from '../tree-jobs.ts';
 import { inheritsAcl, loadXattrs } from '../xattrs.ts';
 import { StreamFeeder } from './feed.ts';
+import { chunksOf } from './job-chunks.ts';
 import type { Job, JobResult, UnpackJob } from './messages.ts';
 import { ThreadPool } from './thread-pool.ts';
 import type { Thread } from './thread.ts';
@@ -21,6 +27,8 @@ export interface TreeWorkersOptions {
 }
 
 const WIDTH_MAX = 4;
+/** An encoder needs room for the longest of names. */
+const CHUNK_BYTES_MIN = 64 * 1024;
 
 /** Threads are started by the first jobs, and keep no process alive. */
 export function openTreeWorkers(options: TreeWorkersOptions = {}): TreeWorkers {
@@ -48,42 +56,48 @@ class ThreadedTreeWorkers implements TreeWorkers {
     tree: string,
     options: PackOptions = {},
   ): AsyncGenerator<Uint8Array, void, undefined> {
-    const { signal } = options;
-    const thread = await this.#packers.acquire(signal);
-    const chunks: Uint8Array[] = [];
-    let news = Promise.withResolvers<void>();
-    let end: { readonly error?: unknown } | undefined;
-    const onChunk = (bytes: Uint8Array): void => {
-      chunks.push(bytes);
-      news.resolve();
-    };
-    const ended = (result: { readonly error?: unknown }): void => {
-      end = result;
-      news.resolve();
-    };
-    const job = this.#packers.start(thread, { kind: 'pack', tree }, { onChunk }, signal);
-    void job.result.then(
-      () => ended({}),
-      (error: unknown) => ended({ error }),
-    );
-    try {
-      for (;;) {
-        const chunk = chunks.shift();
-        if (chunk !== undefined) {
-          yield chunk;
-          job.giveCredit();
-        } else if (end === undefined) {
-          await news.promise;
-          news = Promise.withResolvers();
-        } else if ('error' in end) {
-          throw end.error;
-        } else {
-          return;
-        }
-      }
-    } finally {
-      job.stop();
+    const { compress: wanted, ...others } = options;
+    const { compression, level } = wanted ?? { compression: 'none' };
+    resolveLevel(compression, level);
+    if (compression !== 'br') {
+      yield* this.#pack(tree, compression, level, others);
+    } else {
+      yield* compressHere(
+        compression,
+        level,
+        (more) => this.pack(tree, { ...others, ...more }),
+        others,
+      );
     }
+  }
+
+  async *#pack(
+    tree: string,
+    compression: Compression,
+    level: number | undefined,
+    { signal, chunkBytes = chunkBytesDefault, onDigest, onBytes }: PackOptions,
+  ): AsyncGenerator<Uint8Array, void, undefined> {
+    const thread = await this.#packers.acquire(signal);
+    const job: Job = {
+      kind: 'pack',
+      tree,
+      chunkBytes: Math.max(chunkBytes, CHUNK_BYTES_MIN),
+      compression,
+      level,
+      isHashed: onDigest !== undefined || (onBytes !== undefined && compression !== 'none'),
+    };
+    let told = 0;
+    const tell = (bytes: number): void => {
+      told += bytes;
+      if (bytes > 0) onBytes?.(bytes);
+    };
+    const result = yield* chunksOf((listener) =>
+      this.#packers.start(thread, job, { ...listener, onProgress: tell }, signal),
+    );
+    if (!job.isHashed) return;
+    const { narHash, narSize, fileHash, fileSize } = ensurePacked(result);
+    tell(narSize - told);
+    onDigest?.({ narHash, narSize, fileHash, fileSize });
   }
 
   async unpack(request: UnpackRequest): Promise<TreeDigest> {
@@ -186,6 +200,42 @@ class ThreadedTreeWorkers implements TreeWorkers {
 
 function isTree(source: UnpackRequest['source']): source is { readonly tree: string } {
   return 'tree' in source && typeof source.tree === 'string';
+}
+
+/**
+ * Compresses what the threads pack with what they don't have: node:zlib's streams, which have threads of their own. The
+ * contents are hashed by the packing thread, what comes out is hashed here.
+ */
+async function* compressHere(
+  compression: Compression,
+  level: number | undefined,
+  pack: (options: Pick<PackOptions, 'onDigest'>) => AsyncIterable<Uint8Array>,
+  { signal, chunkBytes, onDigest }: PackOptions,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let nar: PackDigest | undefined;
+  const contents = pack(
+    onDigest === undefined
+      ? {}
+      : {
+          onDigest: (digest) => {
+            nar = digest;
+          },
+        },
+  );
+  const { compress } = await import('../compression/compress.ts');
+  const fileHash = new StreamingHash('sha256');
+  for await (const chunk of compress(compression, contents, { level, signal, chunkBytes })) {
+    if (onDigest !== undefined) fileHash.update(chunk);
+    yield chunk;
+  }
+  if (nar === undefined) return;
+  onDigest?.({ ...nar, fileHash: fileHash.finish(), fileSize: fileHash.size });
+}
+
+function ensurePacked(result: JobResult | undefined): PackDigest {
+  const packed = ensureResult(result);
+  if ('fileHash' in packed) return packed;
+  throw new FerryError('internal', 'a packing job ended without its hashes');
 }
 
 function ensureResult(result: JobResult | undefined): JobResult {

@@ -6,10 +6,6 @@ import { copyTree, hashTree, packTree, StreamUnpacker, type JobContext } from '.
 import { errorToData, type Job, type JobResult, type ToMain, type ToWorker } from './messages.ts';
 import { removeTree } from '../tree/remove-tree.ts';
 
-/** Bytes of a chunk that is handed to the main thread. */
-const CHUNK_SIZE = 256 * 1024;
-/** The last chunk is copied out of a buffer that it fills less than this, so that the buffer can be used again. */
-const COPY_BELOW = CHUNK_SIZE / 2;
 /** Progress is told when so many bytes have come together. */
 const PROGRESS_STEP = 1024 * 1024;
 
@@ -21,7 +17,6 @@ if (port === null) throw new Error('not a worker thread');
 const STOPPED = Symbol('stopped');
 
 let stream: StreamUnpacker | undefined;
-let spareBuffer: Uint8Array<ArrayBuffer> | undefined;
 
 // One message after the other: a job may have to load something before it goes on.
 let handled: Promise<void> = Promise.resolve();
@@ -60,8 +55,7 @@ async function handle(message: ToWorker): Promise<void> {
 async function start(job: Job): Promise<void> {
   switch (job.kind) {
     case 'pack':
-      pack(job.tree);
-      finish(undefined);
+      finish(await packTree(job.tree, job, send, await createContext(false)));
       break;
     case 'unpack-tree':
       finish(copyTree(job.tree, job, await createContext(job.stripXattrs)));
@@ -84,26 +78,6 @@ function finish(result: JobResult | undefined): void {
   post({ kind: 'done', result });
 }
 
-function pack(tree: string): void {
-  const nextBuffer = (): Uint8Array => {
-    spareBuffer ??= new Uint8Array(Buffer.allocUnsafeSlow(CHUNK_SIZE).buffer);
-    return spareBuffer;
-  };
-  const send = (chunk: Uint8Array): void => {
-    if (!takeCredit(control)) throw STOPPED;
-    const whole = spareBuffer;
-    if (whole === undefined || chunk.length < COPY_BELOW) {
-      const bytes = new Uint8Array(chunk);
-      post({ kind: 'chunk', bytes }, [bytes.buffer]);
-    } else {
-      spareBuffer = undefined;
-      post({ kind: 'chunk', bytes: whole.subarray(0, chunk.length) }, [whole.buffer]);
-    }
-  };
-  const context = { checkpoint, progress: () => {}, created: () => {} };
-  packTree(tree, nextBuffer, send, context);
-}
-
 async function createContext(needsStripping: boolean): Promise<JobContext> {
   const xattrs = needsStripping ? await loadXattrs() : undefined;
   let untold = 0;
@@ -120,6 +94,11 @@ async function createContext(needsStripping: boolean): Promise<JobContext> {
       if (xattrs !== undefined) stripXattrs(xattrs, path);
     },
   };
+}
+
+function send(bytes: Uint8Array<ArrayBuffer>): void {
+  if (!takeCredit(control)) throw STOPPED;
+  post({ kind: 'chunk', bytes }, [bytes.buffer]);
 }
 
 function checkpoint(): void {

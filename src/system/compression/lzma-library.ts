@@ -1,0 +1,21 @@
+/** The library behind xz, which is loaded when it is first needed: it is native, and most commands do without. */
+import { FerryError } from '../../error.ts';
+
+/** What is used of `@napi-rs/lzma`. */
+export type LzmaLibrary = Pick<typeof import('@napi-rs/lzma'), 'xz' | 'XzCompressor'>;
+
+let library: Promise<LzmaLibrary> | undefined;
+
+/** @throws FerryError `unsupported` where it has nothing for this machine, or wasn't installed */
+export async function loadLzma(): Promise<LzmaLibrary> {
+  library ??= import('@napi-rs/lzma');
+  try {
+    return await library;
+  } catch (error) {
+    const message = 'cannot compress or decompress xz: the library for it is missing';
+    throw new FerryError('unsupported', message, {
+      hint: 'install the package again, with its optional dependencies, or use zstd',
+      cause: error,
+    });
+  }
+}
