@@ -21,6 +21,11 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
     load: async () => (await import('./commands/copy.ts')).copy,
   },
   {
+    name: 'realise',
+    summary: 'Fetch paths and all they refer to from substituters',
+    load: async () => (await import('./commands/realise.ts')).realise,
+  },
+  {
     name: 'verify',
     summary: 'Check that paths have the contents they should have, and are trusted',
     load: async () => (await import('./commands/verify.ts')).verify,

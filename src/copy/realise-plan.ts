@@ -23,6 +23,8 @@ export interface RealisationPlanOptions extends CallOptions {
 
 /** Questions to the destination that are under way at the same time. */
 const QUESTIONS_MAX = 4;
+/** Paths after which it is told how far the walk has come. */
+const TELL_EVERY = 25;
 
 /** Changes nothing but the destination's temporary roots. */
 export async function planRealisation(
@@ -89,6 +91,8 @@ async function look(
     { inFlightMax: QUESTIONS_MAX },
   );
   const infoOf = substituters.asker(asking);
+  const tell = (): void =>
+    onEvent?.({ type: 'closure', paths: found.infos.size + found.valid.size });
   try {
     await walkReferences(roots, async (path) => {
       if ((await validity.ask(path)) === true) {
@@ -101,12 +105,13 @@ async function look(
         return [];
       }
       found.infos.set(path, info);
-      onEvent?.({ type: 'closure', paths: found.infos.size + found.valid.size });
+      if (found.infos.size % TELL_EVERY === 0) tell();
       return info.references;
     });
   } finally {
     over.abort();
   }
+  tell();
   return found;
 }
 

@@ -18,7 +18,9 @@ export interface RealiseOptions extends CallOptions {
    * known beforehand.
    */
   readonly keepGoing?: boolean | undefined;
-  /** One copy is told, however many attempts it takes. */
+  /** Whether signatures are required where the destination's settings require them. Default true. */
+  readonly checkSigs?: boolean | undefined;
+  /** One copy is told, however many attempts it takes. With `keepGoing` also what can't be had. */
   readonly onEvent?: OnCopyEvent | undefined;
   /** What went wrong and was made good in another way. */
   readonly onWarning?: ((message: string) => void) | undefined;
@@ -106,16 +108,17 @@ class Run {
       isOver = failed.size === 0 || isHopeless;
       if (failed.size > 0 && isHopeless) this.#blame(plan, failed, failures);
     }
+    const summary = this.#summary(failures.size);
+    if (failures.size > 0 && !keepGoing) return { summary, failures };
     if (!this.#isStarted) onEvent?.({ type: 'start', paths: 0, narSize: 0 });
     for (const [path, error] of failures) onEvent?.({ type: 'path-failed', path, error });
-    const summary = this.#summary(failures.size);
     onEvent?.({ type: 'done', summary });
     return { summary, failures };
   }
 
   /** @returns what failed, and with what. */
   async #attempt(plan: RealisationPlan): Promise<Map<StorePath, unknown>> {
-    const { signal } = this.#options;
+    const { signal, checkSigs = true } = this.#options;
     const sources = plan.missing.map(({ path }) => this.#substituters.sourceOf(path));
     const sizes = new Map(plan.missing.map(({ path, narSize }) => [path, narSize]));
     const failed = new Map<StorePath, unknown>();
@@ -137,7 +140,7 @@ class Run {
       signal: signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]),
       keepGoing: true,
       // Their infos have been judged by the destination's own rules; that a substituter is trusted, it can't know.
-      checkSigs: !sources.some((source) => source?.isTrusted === true),
+      checkSigs: checkSigs && !sources.some((source) => source?.isTrusted === true),
       onEvent,
     });
     stop.signal.throwIfAborted();
@@ -164,9 +167,10 @@ class Run {
       this.#triedInVain.set(path, tried.add(from));
       if (!this.#substituters.isBanned(path)) this.#substituters.ban(path, error);
       const printed = printStorePath(plan.storeDir, path);
-      this.#options.onWarning?.(
-        `path "${printed}" can't be had from "${from}": ${messageOf(error)}`,
-      );
+      const problem = messageOf(error);
+      // Most errors name the path already.
+      const what = problem.includes(path) ? problem : `path "${printed}": ${problem}`;
+      this.#options.onWarning?.(`${what} (it came from "${from}")`);
     }
     return isWorthIt;
   }

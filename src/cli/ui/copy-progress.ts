@@ -1,7 +1,7 @@
 /** Shows a copy as it runs: lines that change on a terminal, plain lines elsewhere, JSON for programs. */
 import type { CopyEvent } from '../../copy/events.ts';
 import { messageOf } from '../../error.ts';
-import { printStorePath, type StoreDir } from '../../format/store-path.ts';
+import { printStorePath, type StoreDir, type StorePath } from '../../format/store-path.ts';
 import type { CommandContext } from '../context.ts';
 import { printable } from '../errors.ts';
 import { startCopyState, takeEvent } from './copy-state.ts';
@@ -25,8 +25,8 @@ export interface CopyProgress {
 
 export interface CopyScene {
   readonly storeDir: StoreDir;
-  /** How plain lines name a path's way: `to 'ssh://server'`. */
-  readonly way: string;
+  /** How plain lines name a path's way: `to 'ssh://server'`; a function where each path has its own. */
+  readonly way: string | ((path: StorePath) => string);
 }
 
 export function showCopy(context: CommandContext, scene: CopyScene): CopyProgress {
@@ -110,7 +110,8 @@ function silentProgress({ stderr }: CommandContext, scene: CopyScene): CopyProgr
 function printNixLine(output: OrderedOutput, event: CopyEvent, scene: CopyScene): void {
   if (event.type === 'start') output.line(`copying ${event.paths} paths...`);
   if (event.type === 'path-start') {
-    output.line(`copying path '${printStorePath(scene.storeDir, event.path)}' ${scene.way}...`);
+    const way = typeof scene.way === 'string' ? scene.way : scene.way(event.path);
+    output.line(`copying path '${printStorePath(scene.storeDir, event.path)}' ${way}...`);
   }
   if (event.type === 'path-failed') output.line(failureLine(event, scene));
 }

@@ -1,0 +1,48 @@
+/** The substituters that the settings or the command line name, as one store for the store that wants their paths. */
+import { loadTrustedKeys } from '../config/trusted-keys.ts';
+import { uriWithoutSecrets } from '../config/uri-without-secrets.ts';
+import type { PathInfo } from '../format/path-info.ts';
+import { refusalOf } from '../store/local/trust.ts';
+import type { Refusal, Store } from '../store/store.ts';
+import { joinSubstituters, type SubstituterStore } from '../store/wrap/substituters.ts';
+import type { Session } from './session.ts';
+
+export interface JoinRequest {
+  /** Instead of those in the settings. */
+  readonly uris?: readonly string[] | undefined;
+  /** Default true. */
+  readonly checkSigs?: boolean | undefined;
+}
+
+/** Opens none: each is opened when it is first asked, and closed with the session. Warnings go where its lines go. */
+export function joinConfigured(
+  session: Session,
+  destination: Store,
+  { uris, checkSigs = true }: JoinRequest = {},
+): SubstituterStore {
+  const { settings } = session;
+  const configured = settings.substitute ? settings.substituters : [];
+  const refuses = destination.refuses?.bind(destination) ?? refusesBySettings(session, destination);
+  return joinSubstituters(
+    [...new Set(uris ?? configured)].map((uri) => ({
+      uri: uriWithoutSecrets(uri),
+      open: () => session.open(uri),
+    })),
+    {
+      storeDir: destination.storeDir,
+      jobsMax: settings.maxSubstitutionJobs,
+      refuses: checkSigs ? refuses : undefined,
+      onWarning: (message) => session.onLine(`warning: ${message}`),
+    },
+  );
+}
+
+/** For a destination that doesn't judge what is added: what comes from a substituter is to be trusted all the same. */
+function refusesBySettings(
+  { settings }: Session,
+  { storeDir }: Store,
+): (infos: Iterable<PathInfo>) => Refusal[] {
+  const { keys: trustedKeys } = loadTrustedKeys(settings);
+  const policy = { requireSigs: settings.requireSigs, trustedKeys };
+  return (infos) => [...infos].flatMap((info) => refusalOf(storeDir, info, policy) ?? []);
+}
