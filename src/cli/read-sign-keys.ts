@@ -1,6 +1,7 @@
 /** The secret keys that a command is to sign with. */
 import { resolve } from 'node:path';
 import { readSecretKeyFile } from '../config/key-file.ts';
+import { parseStoreUri } from '../config/store-uri.ts';
 import { FerryError } from '../error.ts';
 import { formatPublicKey, type SecretKey } from '../format/signature.ts';
 import type { CommandContext } from './context.ts';
@@ -23,4 +24,13 @@ export function readSignKeys({ cwd }: CommandContext, files: readonly string[]):
     keys.set(key.name, key);
   }
   return [...keys.values()];
+}
+
+/** Store parameters that name files with keys: Nix has them for binary caches, which sign by themselves. */
+export function signKeyFilesOf(uri: string | undefined): string[] {
+  if (uri === undefined) return [];
+  const { kind, parameters } = parseStoreUri(uri);
+  if (kind === 'file' || kind === 'http' || kind === 'https' || kind === 's3') return [];
+  const several = parameters.get('secret-keys')?.split(',') ?? [];
+  return [parameters.get('secret-key') ?? '', ...several].filter((file) => file !== '');
 }

@@ -1,6 +1,7 @@
 /** From the words of the command line to an exit status: finds the command, parses, runs, tells what went wrong. */
 import { styleText } from 'node:util';
 import type { Environment } from '../config/environment.ts';
+import { setOverride } from '../config/overrides.ts';
 import { commonOptions } from './common-options.ts';
 import { BrokenPipe, type CommandContext, type Output } from './context.ts';
 import { describeError, exitStatusOf } from './errors.ts';
@@ -161,7 +162,7 @@ function overridesOf(pairs: unknown): Map<string, string> {
   const overrides = new Map<string, string>();
   for (const pair of Array.isArray(pairs) ? pairs : []) {
     const text = String(pair);
-    overrides.set(text.slice(0, text.indexOf('=')), text.slice(text.indexOf('=') + 1));
+    setOverride(overrides, text.slice(0, text.indexOf('=')), text.slice(text.indexOf('=') + 1));
   }
   return overrides;
 }

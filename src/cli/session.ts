@@ -48,6 +48,7 @@ export function openSession(context: CommandContext): Session {
     },
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };
+  for (const text of settings.warnings) session.onLine(printable(`warning: ${text}`));
   return session;
 }
 

@@ -27,7 +27,7 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
   },
   {
     name: 'verify',
-    summary: 'Check that paths have the contents they should have, and are trusted',
+    summary: 'Check the contents and signatures of paths',
     load: async () => (await import('./commands/verify.ts')).verify,
   },
   {

@@ -96,6 +96,9 @@ function unsupportedKind(text: string, uri: StoreUri): FerryError {
   );
 }
 
+/** Whoever copies to a store signs by these; binary caches do so by themselves. */
+const SIGNING_PARAMETERS: readonly string[] = ['secret-key', 'secret-keys'];
+
 /** Nix warns of them too, and goes on. */
 function warnOfUnknown(
   text: string,
@@ -104,7 +107,7 @@ function warnOfUnknown(
   { onDiagnostic }: Context,
 ): void {
   for (const name of parameters.keys()) {
-    if (!known.includes(name))
+    if (!known.includes(name) && !SIGNING_PARAMETERS.includes(name))
       onDiagnostic?.(`warning: store "${text}" has an unknown parameter "${name}"`);
   }
 }

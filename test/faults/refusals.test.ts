@@ -291,7 +291,7 @@ peerTest('without a signature by a trusted key nothing is taken', needs, async (
     await context.test(`${way.name}: a signature of something else`, async () => {
       const both = `${closure.publicKey} ${readFileSync(open, 'utf8').trim()}`;
       const args = ['--quiet', '--option', 'trusted-public-keys', both, library];
-      requireFailed(await way.copy(world, args), UNTRUSTED, refusal('it has only "other-1"'));
+      requireFailed(await way.copy(world, args), UNTRUSTED, refusal('that by "other-1" does not'));
       requireNothing(destination);
     });
   }

@@ -2,7 +2,7 @@
 import { FerryError } from '../../error.ts';
 import { defineCommand, type Command } from '../command.ts';
 import { usage } from '../parse-words.ts';
-import { readSignKeys } from '../read-sign-keys.ts';
+import { readSignKeys, signKeyFilesOf } from '../read-sign-keys.ts';
 import { runCopy } from '../run-copy.ts';
 import { wordsOf } from '../words.ts';
 
@@ -74,7 +74,7 @@ export const copy: Command = defineCommand({
       to,
       words: stdin ? [...given, ...(await wordsOf(context.stdin))] : given,
       checkSigs: !noCheckSigs,
-      signKeys: readSignKeys(context, signKey),
+      signKeys: readSignKeys(context, [...signKey, ...signKeyFilesOf(to)]),
       substitute: substituteOnDestination,
       talk: json ? 'json' : 'people',
     });

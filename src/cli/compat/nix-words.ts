@@ -2,10 +2,12 @@
  * The words of Nix's older programs: flags anywhere, every setting also as an option, messages and exit status as the
  * originals have them.
  */
+import { setOverride } from '../../config/overrides.ts';
 import { FerryError, messageOf } from '../../error.ts';
 import type { CommandContext } from '../context.ts';
 import { describeError, exitStatusOf } from '../errors.ts';
 import { version } from '../version.ts';
+import { settingFlagOf } from './nix/setting-flag.ts';
 
 /** Common flags that change nothing here, with the number of words that follow them. */
 const IGNORED: Readonly<Record<string, number>> = {
@@ -27,26 +29,6 @@ const IGNORED: Readonly<Record<string, number>> = {
   '--timeout': 1,
   '-I': 1,
 };
-
-/** Boolean settings that Nix takes as `--NAME` and `--no-NAME`. */
-const SWITCHES: ReadonlySet<string> = new Set([
-  'require-sigs',
-  'substitute',
-  'fsync-metadata',
-  'fsync-store-paths',
-  'use-sqlite-wal',
-  'allow-symlinked-store',
-  'builders-use-substitutes',
-]);
-/** Settings that take a value. */
-const SETTINGS: ReadonlySet<string> = new Set([
-  'trusted-public-keys',
-  'substituters',
-  'secret-key-files',
-  'experimental-features',
-  'connect-timeout',
-  'http-connections',
-]);
 
 interface NixCommon {
   verbosity: number;
@@ -101,23 +83,22 @@ function takeCommon(
   following: (count: number) => string[],
 ): boolean {
   const name = flag.startsWith('--') ? flag.slice(2) : '';
-  const switched = name.startsWith('no-') ? name.slice('no-'.length) : name;
-  const plain = name.startsWith('extra-') ? name.slice('extra-'.length) : name;
   const ignored = IGNORED[flag];
+  const setting = settingFlagOf(name);
   if (flag === '-v' || flag === '--verbose') common.verbosity++;
   else if (flag === '--quiet') common.verbosity--;
   else if (flag === '--keep-going' || flag === '-k') common.keepGoing = true;
   else if (flag === '--store') common.store = following(1).join();
   else if (flag === '--option') setPair(common, following(2));
-  else if (SWITCHES.has(switched)) common.overrides.set(switched, String(switched === name));
-  else if (SETTINGS.has(plain)) setPair(common, [name, ...following(1)]);
   else if (ignored !== undefined) following(ignored);
+  else if (setting?.value !== undefined) setPair(common, [setting.name, setting.value]);
+  else if (setting !== undefined) setPair(common, [setting.name, ...following(1)]);
   else return false;
   return true;
 }
 
 function setPair(common: NixCommon, [name = '', value = '']: readonly string[]): void {
-  common.overrides.set(name, value);
+  setOverride(common.overrides, name, value);
 }
 
 /** `-vs` is `-v -s`, as Nix takes it. */

@@ -1,7 +1,6 @@
 /** Where settings come from, and what bears on copying in them. */
 import { loadSettings, type Settings } from '../../config/settings.ts';
-import { messageOf } from '../../error.ts';
-import { parsePublicKey } from '../../format/signature.ts';
+import { loadTrustedKeys } from '../../config/trusted-keys.ts';
 import type { CommandContext } from '../context.ts';
 import { formatCount } from '../ui/units.ts';
 import { failedCheck, type Check } from './check.ts';
@@ -14,7 +13,11 @@ export function checkSettings(context: CommandContext): {
     const settings = loadSettings(context.env, context.overrides);
     const { sources } = settings;
     const detail = sources.length === 0 ? 'no nix.conf, so defaults' : sources.join(', ');
-    const checks: Check[] = [{ name: 'settings', status: 'ok', detail }, checkKeys(settings)];
+    const checks: Check[] = [
+      { name: 'settings', status: 'ok', detail },
+      ...oddities(settings),
+      ...checkKeys(settings),
+    ];
     const ssh = context.env.variables['NIX_SSHOPTS'];
     if (ssh !== undefined) checks.push({ name: 'NIX_SSHOPTS', status: 'ok', detail: ssh });
     return { checks, settings };
@@ -23,20 +26,24 @@ export function checkSettings(context: CommandContext): {
   }
 }
 
-function checkKeys({ requireSigs, trustedPublicKeys }: Settings): Check {
+/** Names that nobody knows, files that can't be read. */
+function oddities({ warnings }: Settings): Check[] {
+  return warnings.map((detail) => ({ name: 'settings', status: 'note', detail }));
+}
+
+function checkKeys(settings: Settings): Check[] {
   const name = 'signatures';
-  for (const key of trustedPublicKeys) {
-    try {
-      parsePublicKey(key);
-    } catch (error) {
-      const detail = `a trusted key can't be read: ${messageOf(error)}`;
-      return { name, status: 'problem', detail, advice: 'correct trusted-public-keys in nix.conf' };
+  const { requireSigs } = settings;
+  try {
+    const { keys, warnings } = loadTrustedKeys(settings);
+    const notes = warnings.map((detail): Check => ({ name, status: 'note', detail }));
+    if (!requireSigs) {
+      return [{ name, status: 'note', detail: 'not required: require-sigs is false' }, ...notes];
     }
+    const count = formatCount(keys.names.length, 'trusted key');
+    const detail = `required; ${count}: ${keys.names.join(', ')}`;
+    return [{ name, status: 'ok', detail }, ...notes];
+  } catch (error) {
+    return [failedCheck(name, error)];
   }
-  if (!requireSigs) {
-    return { name, status: 'note', detail: 'not required: require-sigs is false' };
-  }
-  const names = trustedPublicKeys.map((key) => key.slice(0, key.indexOf(':')));
-  const keys = formatCount(names.length, 'trusted key');
-  return { name, status: 'ok', detail: `required; ${keys}: ${names.join(', ')}` };
 }

@@ -1,7 +1,7 @@
 /** Whether a store takes a path: it proves itself by its contents, or somebody who is trusted has signed it. */
 import { FerryError } from '../../error.ts';
 import { fingerprintOf, isContentAddressed, type PathInfo } from '../../format/path-info.ts';
-import type { TrustedKeys } from '../../format/signature.ts';
+import { signersOf, type TrustedKeys } from '../../format/signature.ts';
 import { printStorePath, type StoreDir } from '../../format/store-path.ts';
 import type { Refusal } from '../store.ts';
 
@@ -11,8 +11,9 @@ export interface TrustPolicy {
   readonly trustedKeys: TrustedKeys;
 }
 
-const HINT =
-  'sign it where it comes from, add its signer to trusted-public-keys here, or waive the check if you know where it comes from (--no-check-sigs)';
+/** Names of keys in one message. */
+const NAMES_MAX = 5;
+const WAIVE = 'waive the check if you know where it comes from (--no-check-sigs)';
 
 export function refusalOf(
   storeDir: StoreDir,
@@ -26,13 +27,44 @@ export function refusalOf(
       return undefined;
     }
   }
-  return { path: info.path, reason: reasonOf(info), hint: HINT };
+  return { path: info.path, ...explain(info, policy.trustedKeys) };
 }
 
-function reasonOf({ signatures }: PathInfo): string {
-  if (signatures.length === 0) return 'it lacks a signature by a trusted key, it has none at all';
-  const names = [...new Set(signatures.map((text) => `"${text.slice(0, text.indexOf(':'))}"`))];
-  return `it lacks a signature by a trusted key, it has only ${names.join(', ')}`;
+/** Who has signed it, who would have to, and what helps. */
+function explain(
+  { signatures }: PathInfo,
+  { names: trusted }: TrustedKeys,
+): { reason: string; hint: string } {
+  const lacks = 'it lacks a signature by a trusted key';
+  const known = trusted.length === 0 ? 'no key is' : `${quoted(trusted)} ${isOrAre(trusted)}`;
+  const signers = signersOf(signatures);
+  if (signers.length === 0) {
+    return {
+      reason: `${lacks}, it has none at all`,
+      hint: `sign it where it comes from with a key that is trusted here (${known}), or ${WAIVE}`,
+    };
+  }
+  const broken = signers.filter((name) => trusted.includes(name));
+  if (broken.length > 0) {
+    return {
+      reason: `${lacks}, that by ${quoted(broken)} does not hold for it`,
+      hint: `it is not what was signed, or another key has that name: do not take it unless you know why; then ${WAIVE}`,
+    };
+  }
+  return {
+    reason: `${lacks}, it has only ${quoted(signers)}`,
+    hint: `add the signer's public key to trusted-public-keys here (${known} in it), sign it with such a key, or ${WAIVE}`,
+  };
+}
+
+function quoted(names: readonly string[]): string {
+  const more = names.length > NAMES_MAX ? ` and ${names.length - NAMES_MAX} more` : '';
+  const first = names.slice(0, NAMES_MAX).map((name) => `"${name}"`);
+  return `${first.join(', ')}${more}`;
+}
+
+function isOrAre(names: readonly string[]): string {
+  return names.length === 1 ? 'is' : 'are';
 }
 
 /** @throws FerryError `untrusted` */
