@@ -33,7 +33,7 @@ export class RefusedForNowError extends Error {
 
 export function isRefusalForNow(status: number): boolean {
   if (status === 408 || status === 429) return true;
-  return status >= 500 && status !== 501 && status !== 505 && status !== 511;
+  return status >= 500 && ![501, 505, 507, 511].includes(status);
 }
 
 /** The milliseconds that `Retry-After` asks for, in seconds or as a date (RFC 9110, section 10.2.3). */
