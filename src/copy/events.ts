@@ -4,6 +4,21 @@ import type { StorePath } from '../format/store-path.ts';
 export type CopyEvent =
   /** Looking: how much of the closure is known so far. */
   | { readonly type: 'closure'; readonly paths: number }
+  /** The destination has fetched it from a substituter, before anything is sent. */
+  | {
+      readonly type: 'path-substituted';
+      readonly path: StorePath;
+      readonly narSize: number;
+      /** URI of the substituter. */
+      readonly from: string;
+    }
+  /** So much is not sent, though the destination lacks it. */
+  | {
+      readonly type: 'skipped';
+      readonly paths: number;
+      readonly narSize: number;
+      readonly reason: string;
+    }
   /** Contents are about to move. */
   | { readonly type: 'start'; readonly paths: number; readonly narSize: number }
   | { readonly type: 'path-start'; readonly path: StorePath; readonly narSize: number }

@@ -6,7 +6,7 @@ import { FerryError } from '../error.ts';
 import { sameContents, type PathInfo } from '../format/path-info.ts';
 import type { SecretKey } from '../format/signature.ts';
 import type { StoreDir, StorePath } from '../format/store-path.ts';
-import type { FreeSpace, Refusal, Store } from '../store/store.ts';
+import type { CallOptions, FreeSpace, Refusal, Store } from '../store/store.ts';
 import { computeClosure, type ClosureQuery } from './closure.ts';
 import type { OnCopyEvent } from './events.ts';
 import { sortTopologically } from './order.ts';
@@ -20,6 +20,8 @@ export interface CopyPlan {
   readonly roots: readonly StorePath[];
   /** What is sent, each after all that it refers to. */
   readonly missing: readonly PathInfo[];
+  /** What the destination lacks and isn't sent, since it is to be had elsewhere. */
+  readonly skipped?: readonly SkippedPath[] | undefined;
   /** What the destination has already. */
   readonly alreadyValid: readonly StorePath[];
   /** Signatures that the destination lacks, of paths valid in both: the source's, and those of our own keys. */
@@ -36,6 +38,18 @@ export interface CopyPlan {
   readonly freeSpace?: FreeSpace | undefined;
 }
 
+export interface SkippedPath {
+  readonly path: StorePath;
+  readonly narSize: number;
+  readonly reason: string;
+}
+
+/** Which of these paths needn't be sent, each with the reason. */
+export type SkipPaths = (
+  infos: readonly PathInfo[],
+  options: CallOptions,
+) => Promise<ReadonlyMap<StorePath, string>>;
+
 export interface PlanOptions extends ClosureQuery {
   /** Let the destination fetch what it can from its own substituters first; those that can't are sent everything. */
   readonly substitute?: boolean | undefined;
@@ -43,6 +57,8 @@ export interface PlanOptions extends ClosureQuery {
   readonly checkSigs?: boolean | undefined;
   /** What is copied, and what of it is there already, gets signatures by these. */
   readonly signKeys?: readonly SecretKey[] | undefined;
+  /** Leaves out some of what the destination lacks: `copy/upstream.ts` has one for binary caches. */
+  readonly skip?: SkipPaths | undefined;
   readonly onEvent?: OnCopyEvent | undefined;
 }
 
@@ -66,7 +82,9 @@ export async function planCopy(
     signal,
   });
   const unsigned = [...closure.values()].filter((info) => !valid.has(info.path));
-  const missing = sortTopologically(unsigned).map((info) => signed(source, info, signKeys));
+  const skipped = await skipSome(unsigned, options);
+  const left = unsigned.filter(({ path }) => !skipped.has(path));
+  const missing = sortTopologically(left).map((info) => signed(source, info, signKeys));
   const present = [...closure.values()].filter((info) => valid.has(info.path));
   const signatures = await missingSignatures(source, destination, present, options);
   const keeps = destination.features.has('sign');
@@ -76,6 +94,7 @@ export async function planCopy(
     storeDir: source.storeDir,
     roots: wanted,
     missing,
+    skipped: [...skipped.values()],
     alreadyValid: present.map((info) => info.path),
     newSignatures: keeps ? signatures : new Map(),
     unsignable: keeps ? [] : [...signatures.keys()],
@@ -84,6 +103,35 @@ export async function planCopy(
     closureSize: sumOfSizes(closure.values()),
     freeSpace: missing.length === 0 ? undefined : await destination.freeSpace?.({ signal }),
   };
+}
+
+async function skipSome(
+  lacking: readonly PathInfo[],
+  { skip, signal }: PlanOptions,
+): Promise<Map<StorePath, SkippedPath>> {
+  const skipped = new Map<StorePath, SkippedPath>();
+  const reasons = (lacking.length > 0 && (await skip?.(lacking, { signal }))) || new Map();
+  for (const { path, narSize } of lacking) {
+    const reason = reasons.get(path);
+    if (reason !== undefined) skipped.set(path, { path, narSize, reason });
+  }
+  return skipped;
+}
+
+export interface SkippedSum {
+  readonly reason: string;
+  readonly paths: number;
+  /** Bytes of NAR. */
+  readonly narSize: number;
+}
+
+/** How much is skipped for each reason. */
+export function sumUpSkipped({ skipped = [] }: CopyPlan): SkippedSum[] {
+  return [...Map.groupBy(skipped, ({ reason }) => reason)].map(([reason, some]) => ({
+    reason,
+    paths: some.length,
+    narSize: some.reduce((sum, { narSize }) => sum + narSize, 0),
+  }));
 }
 
 function requireSameStoreDir(source: Store, destination: Store): void {

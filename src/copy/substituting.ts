@@ -6,7 +6,14 @@ import type { StorePath } from '../format/store-path.ts';
 import type { Store, StoreFeature } from '../store/store.ts';
 import { overriding } from '../store/wrap/overriding.ts';
 import type { SubstituterStore } from '../store/wrap/substituters.ts';
+import type { CopyEvent, OnCopyEvent } from './events.ts';
 import { realiseWhatCanBe, type RealiseOptions } from './realise.ts';
+
+export interface SubstitutingOptions {
+  /** Told `path-substituted` of each path that was fetched. */
+  readonly onEvent?: OnCopyEvent | undefined;
+  readonly onWarning?: RealiseOptions['onWarning'];
+}
 
 /**
  * The store with the feature `substitute`: `queryValidPaths` then first realises those of the paths that can be. That a
@@ -16,7 +23,7 @@ import { realiseWhatCanBe, type RealiseOptions } from './realise.ts';
 export function substituting<Wrapped extends Store>(
   store: Wrapped,
   open: () => SubstituterStore,
-  options: Pick<RealiseOptions, 'onEvent' | 'onWarning'> = {},
+  { onEvent, onWarning }: SubstitutingOptions = {},
 ): Wrapped {
   if (store.addPaths === undefined || store.features.has('substitute')) return store;
   let opened: SubstituterStore | undefined;
@@ -29,8 +36,28 @@ export function substituting<Wrapped extends Store>(
       const missing = asked.filter((path) => !valid.has(path));
       if (!substitute || missing.length === 0) return valid;
       opened ??= open();
-      await realiseWhatCanBe(store, opened, missing, { ...options, signal, keepGoing: true });
+      await realiseWhatCanBe(store, opened, missing, {
+        signal,
+        onEvent: onEvent && tellSubstituted(opened, onEvent),
+        onWarning,
+        keepGoing: true,
+      });
       return store.queryValidPaths(asked, { hold, signal });
     },
   });
+}
+
+/** For whom it is a step on the way to something else: one event for each path, in place of a copy's own. */
+function tellSubstituted(
+  substituters: SubstituterStore,
+  onEvent: OnCopyEvent,
+): (event: CopyEvent) => void {
+  const sizes = new Map<StorePath, number>();
+  return (event) => {
+    if (event.type === 'path-start') sizes.set(event.path, event.narSize);
+    if (event.type !== 'path-done') return;
+    const { path } = event;
+    const from = substituters.sourceOf(path)?.uri ?? substituters.uri;
+    onEvent({ type: 'path-substituted', path, narSize: sizes.get(path) ?? 0, from });
+  };
 }

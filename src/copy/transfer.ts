@@ -5,7 +5,7 @@ import type { PathInfo } from '../format/path-info.ts';
 import { printStorePath, type StorePath } from '../format/store-path.ts';
 import type { CallOptions, PathToAdd, Store } from '../store/store.ts';
 import type { CopySummary, OnCopyEvent } from './events.ts';
-import type { CopyPlan } from './plan.ts';
+import { sumUpSkipped, type CopyPlan } from './plan.ts';
 
 export interface TransferOptions extends CallOptions {
   readonly checkSigs?: boolean | undefined;
@@ -29,6 +29,7 @@ export async function transfer(
   const { signal, onEvent, keepGoing = false, checkSigs, keepSignatures } = options;
   refuseIfUntrusted(plan);
   refuseIfFull(plan);
+  for (const sum of sumUpSkipped(plan)) onEvent?.({ type: 'skipped', ...sum });
   onEvent?.({ type: 'start', paths: plan.missing.length, narSize: plan.narSize });
   let copied = 0;
   let narSize = 0;
@@ -42,6 +43,7 @@ export async function transfer(
       signal,
       checkSigs,
       keepSignatures,
+      referencesElsewhere: new Set(plan.skipped?.map(({ path }) => path)),
       onBytes: (path, bytes) => onEvent?.({ type: 'path-bytes', path, bytes }),
       onAdded(path) {
         copied++;

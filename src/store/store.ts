@@ -70,6 +70,11 @@ export interface AddOptions extends CallOptions {
    * Default false.
    */
   readonly keepSignatures?: boolean | undefined;
+  /**
+   * Paths that need not be here though others refer to them: a binary cache is not asked for what another one has. Of
+   * stores other than caches every path's references must be valid, whatever this says.
+   */
+  readonly referencesElsewhere?: ReadonlySet<StorePath> | undefined;
   /** Called when a path has become valid (or was found to be valid meanwhile). */
   readonly onAdded?: ((path: StorePath) => void) | undefined;
   /** Called as contents are taken in: bytes of NAR since the last call for that path. */

@@ -46,6 +46,7 @@ export function jsonProgress(context: CommandContext, storeDir: StoreDir): CopyP
 function jsonEvent(event: CopyEvent, storeDir: StoreDir): Record<string, unknown> {
   switch (event.type) {
     case 'closure':
+    case 'skipped':
       return { ...event };
     case 'start':
       return { ...event, version: VERSION };
@@ -58,6 +59,7 @@ function jsonEvent(event: CopyEvent, storeDir: StoreDir): Record<string, unknown
       };
     case 'done':
       return { type: event.type, version: VERSION, ...event.summary };
+    case 'path-substituted':
     case 'path-start':
     case 'path-bytes':
     case 'path-done':
@@ -82,6 +84,7 @@ export function jsonPlan(plan: CopyPlan): Record<string, unknown> {
       references: info.references.map(print),
       signatures: info.signatures,
     })),
+    skipped: (plan.skipped ?? []).map((one) => ({ ...one, path: print(one.path) })),
     alreadyValid: plan.alreadyValid.map(print),
     newSignatures: Object.fromEntries(
       [...plan.newSignatures].map(([path, signatures]) => [print(path), signatures]),

@@ -1,5 +1,6 @@
 /** Shows a copy as it runs: lines that change on a terminal, plain lines elsewhere, JSON for programs. */
 import type { CopyEvent } from '../../copy/events.ts';
+import { formatBytes } from '../../bytes/format-bytes.ts';
 import { messageOf } from '../../error.ts';
 import { printStorePath, type StoreDir, type StorePath } from '../../format/store-path.ts';
 import type { CommandContext } from '../context.ts';
@@ -8,6 +9,7 @@ import { startCopyState, takeEvent } from './copy-state.ts';
 import { LiveLines } from './live-lines.ts';
 import { OrderedOutput } from './ordered-output.ts';
 import { renderCopy, summaryLine } from './render-copy.ts';
+import { formatCount } from './units.ts';
 
 /** Nothing is shown of what is over within this time, in milliseconds. */
 const QUIET_MS = 250;
@@ -65,6 +67,7 @@ function liveProgress({ stderr }: CommandContext, scene: CopyScene): CopyProgres
     onEvent(event) {
       takeEvent(state, event, performance.now());
       if (event.type === 'path-failed') lines.print(failureLine(event, scene));
+      if (event.type === 'skipped') lines.print(skippedLine(event));
     },
     print: (line) => lines.print(line),
     async finish() {
@@ -86,6 +89,7 @@ function plainProgress({ stderr }: CommandContext, scene: CopyScene): CopyProgre
     onEvent(event) {
       if (event.type === 'start' && event.paths === 0) return;
       printNixLine(output, event, scene);
+      if (event.type === 'skipped') output.line(skippedLine(event));
       if (event.type === 'done') {
         output.line(summaryLine(event.summary, performance.now() - startedAt));
       }
@@ -109,11 +113,19 @@ function silentProgress({ stderr }: CommandContext, scene: CopyScene): CopyProgr
 
 function printNixLine(output: OrderedOutput, event: CopyEvent, scene: CopyScene): void {
   if (event.type === 'start') output.line(`copying ${event.paths} paths...`);
+  if (event.type === 'path-substituted') {
+    const path = printStorePath(scene.storeDir, event.path);
+    output.line(`copied path '${path}' from '${event.from}'`);
+  }
   if (event.type === 'path-start') {
     const way = typeof scene.way === 'string' ? scene.way : scene.way(event.path);
     output.line(`copying path '${printStorePath(scene.storeDir, event.path)}' ${way}...`);
   }
   if (event.type === 'path-failed') output.line(failureLine(event, scene));
+}
+
+function skippedLine({ paths, narSize, reason }: Extract<CopyEvent, { type: 'skipped' }>): string {
+  return `leaving out ${formatCount(paths, 'path')}, ${formatBytes(narSize)}: ${reason}`;
 }
 
 /** Talk that nobody reads doesn't end a copy. */

@@ -14,6 +14,9 @@ export interface CopyState {
   readonly startedAt: number;
   /** What it is busy with. */
   phase: 'asking' | 'copying' | 'done';
+  /** What the destination has fetched by itself. */
+  substitutedPaths: number;
+  substitutedBytes: number;
   /** Paths of the closure found so far. */
   closurePaths: number;
   /** Of what is to be sent. */
@@ -33,6 +36,8 @@ export function startCopyState(now: number): CopyState {
   return {
     startedAt: now,
     phase: 'asking',
+    substitutedPaths: 0,
+    substitutedBytes: 0,
     closurePaths: 0,
     totalPaths: 0,
     totalBytes: 0,
@@ -49,6 +54,12 @@ export function takeEvent(state: CopyState, event: CopyEvent, now: number): void
   switch (event.type) {
     case 'closure':
       state.closurePaths = event.paths;
+      return;
+    case 'path-substituted':
+      state.substitutedPaths++;
+      state.substitutedBytes += event.narSize;
+      return;
+    case 'skipped':
       return;
     case 'start':
       state.phase = 'copying';

@@ -63,9 +63,15 @@ function were(count: number): string {
 }
 
 function askingLine(state: CopyState): string {
-  return state.closurePaths === 0
-    ? 'asking the stores what is there'
-    : `asking the stores what is there, ${formatCount(state.closurePaths, 'path')} in the closure`;
+  const parts = ['asking the stores what is there'];
+  if (state.closurePaths > 0) {
+    parts.push(`${formatCount(state.closurePaths, 'path')} in the closure`);
+  }
+  if (state.substitutedPaths > 0) {
+    const fetched = formatNumber(state.substitutedPaths);
+    parts.push(`${fetched} fetched by the destination (${formatBytes(state.substitutedBytes)})`);
+  }
+  return parts.join(', ');
 }
 
 function pathLine({ path, narSize, doneBytes: done }: MovingPath, width: number): string {

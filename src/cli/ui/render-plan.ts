@@ -1,5 +1,5 @@
 /** A plan as people read it: what `--dry-run` prints. */
-import type { CopyPlan } from '../../copy/plan.ts';
+import { sumUpSkipped, type CopyPlan } from '../../copy/plan.ts';
 import { printStorePath } from '../../format/store-path.ts';
 import { exitStatusOf } from '../errors.ts';
 import { FerryError } from '../../error.ts';
@@ -9,6 +9,10 @@ import { formatCount, formatNumber } from './units.ts';
 /** Lines for stdout, from what matters least to what matters most: the end is what stays on the screen. */
 export function renderPlan(plan: CopyPlan): string {
   const lines = missingLines(plan);
+  for (const { paths, narSize, reason } of sumUpSkipped(plan)) {
+    const what = `${formatCount(paths, 'path')}, ${formatBytes(narSize)}`;
+    lines.push(`would leave out ${what}: ${reason}`);
+  }
   if (plan.newSignatures.size > 0) {
     const count = [...plan.newSignatures.values()].reduce((sum, list) => sum + list.length, 0);
     const where = formatCount(plan.newSignatures.size, 'path');
@@ -37,6 +41,11 @@ export function dryRunStatus(plan: CopyPlan): number {
 function missingLines(plan: CopyPlan): string[] {
   const { missing, alreadyValid, source, destination } = plan;
   const total = missing.length + alreadyValid.length;
+  if (missing.length === 0 && (plan.skipped?.length ?? 0) > 0) {
+    return [
+      `nothing to copy: ${formatCount(total, 'path')} in "${destination}", the rest left out`,
+    ];
+  }
   if (missing.length === 0) {
     return [
       `nothing to copy: ${formatCount(total, 'path')} of "${source}", all in "${destination}"`,
