@@ -11,6 +11,7 @@ import { say, type CommandContext } from './context.ts';
 import { partialStatus } from './errors.ts';
 import { resolveIn } from './resolve-in-store.ts';
 import { openSession, type Session } from './session.ts';
+import { fetchingDestination, whyNothingIsFetched } from './substitute-on-destination.ts';
 import { withCompression } from './with-compression.ts';
 import { jsonPlan, jsonProgress } from './ui/copy-json.ts';
 import { nixProgress, showCopy, type CopyProgress, type CopyScene } from './ui/copy-progress.ts';
@@ -90,9 +91,16 @@ async function copyNow(
   const { checkSigs, keepGoing } = request;
   const progress = progressFor(context, session, ends, request);
   try {
-    const plan = await makePlan(context, ends, roots, request, progress);
     const { source, destination } = ends;
     const { onEvent } = progress;
+    const fetching = request.substitute
+      ? fetchingDestination(session, destination, onEvent)
+      : destination;
+    // Nix says nothing about it.
+    const problem = request.substitute && whyNothingIsFetched(session, destination);
+    if (problem && request.talk !== 'nix') progress.print(`note: ${problem}`);
+    const planned = { source, destination: fetching };
+    const plan = await makePlan(context, planned, roots, request, progress);
     await tellUnsignable(context, destination, plan);
     const keepSignatures = (request.signKeys?.length ?? 0) > 0;
     const options = { signal, checkSigs, keepSignatures, keepGoing, onEvent };
@@ -115,7 +123,12 @@ async function tellPlan(
   const progress = progressFor(context, session, ends, { ...request, talk: 'people' });
   let plan: CopyPlan;
   try {
-    plan = await makePlan(context, ends, roots, request, progress);
+    // What a far end fetches it doesn't only look at: a dry run counts it as sent.
+    if (request.substitute) {
+      progress.print('note: a dry run lets the destination fetch nothing: it may need less');
+    }
+    const unchanged = { ...request, substitute: false };
+    plan = await makePlan(context, ends, roots, unchanged, progress);
   } finally {
     await progress.finish();
   }
@@ -178,22 +191,13 @@ function wayOf({ source, destination }: Ends, { from, to, talk }: CopyRequest): 
 }
 
 /** What no plan could make good, found before anything is asked. */
-function requireFit(
-  source: Store,
-  destination: Store,
-  { from, to, substitute, talk }: CopyRequest,
-): void {
+function requireFit(source: Store, destination: Store, { from, to, talk }: CopyRequest): void {
   // To Nix that is no mistake, and nothing to do.
   if (talk !== 'nix' && (from === to || isSamePlace(source, destination))) {
     throw new FerryError('usage', `source and destination are the same store, "${source.uri}"`);
   }
   if (!destination.features.has('write')) {
     throw new FerryError('unsupported', `cannot write to "${destination.uri}"`);
-  }
-  if (substitute && !destination.features.has('substitute')) {
-    throw new FerryError('unsupported', `"${destination.uri}" can't fetch from substituters`, {
-      hint: 'leave out --substitute-on-destination: then all that is missing is sent',
-    });
   }
 }
 
