@@ -4,9 +4,10 @@
  */
 import { randomBytes } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readFileSync, type Stats } from 'node:fs';
-import { mkdir, open, opendir, rename, stat, unlink } from 'node:fs/promises';
+import { open, opendir, rename, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { FerryError, messageOf } from '../../error.ts';
+import { makeDirectory } from '../../system/make-directory.ts';
 import { errnoOf, translateOsError } from '../../system/os-error.ts';
 import type { CallOptions } from '../store.ts';
 import { checkObjectKey } from './object-key.ts';
@@ -49,7 +50,7 @@ class FileObjects implements Objects {
   readonly #directory: string;
   readonly #sync: boolean;
   readonly #made: readonly string[];
-  #preparing: Promise<void> | undefined;
+  #isPrepared = false;
   #cleaning: Promise<void> = Promise.resolve();
 
   constructor({ directory, sync = false, indexDebugInfo = false }: FileObjectsOptions) {
@@ -91,7 +92,7 @@ class FileObjects implements Objects {
   ): Promise<void> {
     signal?.throwIfAborted();
     const path = this.#path(key);
-    await this.#prepare();
+    this.#prepare();
     try {
       if ('file' in contents) await this.#putFile(path, contents.file, signal);
       else await this.#writeThroughTemporary(path, contents, signal);
@@ -188,23 +189,17 @@ class FileObjects implements Objects {
   }
 
   /** Once, before the first write: the directories are made, and what crashes left is removed on the side. */
-  #prepare(): Promise<void> {
-    this.#preparing ??= this.#makeDirectories().catch((error: unknown) => {
-      this.#preparing = undefined;
-      throw error;
-    });
-    return this.#preparing;
-  }
-
-  async #makeDirectories(): Promise<void> {
+  #prepare(): void {
+    if (this.#isPrepared) return;
     for (const name of this.#made) {
       const path = join(this.#directory, name);
       try {
-        await mkdir(path, { recursive: true });
+        makeDirectory(path);
       } catch (error) {
         throw translateOsError(error, 'make directory', path);
       }
     }
+    this.#isPrepared = true;
     this.#cleaning = this.#removeLeftovers();
   }
 
@@ -280,7 +275,7 @@ async function makingDirectory(path: string, action: () => Promise<void>): Promi
     await action();
   } catch (error) {
     if (errnoOf(error) !== 'ENOENT') throw error;
-    await mkdir(dirname(path), { recursive: true });
+    makeDirectory(dirname(path));
     await action();
   }
 }
