@@ -5,6 +5,7 @@ import type { PathInfo } from '../format/path-info.ts';
 import { refusalOf } from '../store/local/trust.ts';
 import type { Refusal, Store } from '../store/store.ts';
 import { joinSubstituters, type SubstituterStore } from '../store/wrap/substituters.ts';
+import { printable } from './errors.ts';
 import type { Session } from './session.ts';
 
 export interface JoinRequest {
@@ -23,17 +24,19 @@ export function joinConfigured(
   const { settings } = session;
   const configured = settings.substitute ? settings.substituters : [];
   const refuses = destination.refuses?.bind(destination) ?? refusesBySettings(session, destination);
-  return joinSubstituters(
-    [...new Set(uris ?? configured)].map((uri) => ({
-      uri: uriWithoutSecrets(uri),
-      open: () => session.open(uri),
-    })),
-    {
-      storeDir: destination.storeDir,
-      jobsMax: settings.maxSubstitutionJobs,
-      refuses: checkSigs ? refuses : undefined,
-      onWarning: (message) => session.onLine(`warning: ${message}`),
-    },
+  return session.use(
+    joinSubstituters(
+      [...new Set(uris ?? configured)].map((uri) => ({
+        uri: uriWithoutSecrets(uri),
+        open: () => session.open(uri),
+      })),
+      {
+        storeDir: destination.storeDir,
+        jobsMax: settings.maxSubstitutionJobs,
+        refuses: checkSigs ? refuses : undefined,
+        onWarning: (message) => session.onLine(printable(`warning: ${message}`)),
+      },
+    ),
   );
 }
 

@@ -1,6 +1,6 @@
 /** A copy as the command line runs it: opens both ends, finds the paths, plans, shows, transfers. */
 import { deriversOf } from '../copy/derivers.ts';
-import { planCopy, type CopyPlan } from '../copy/plan.ts';
+import { planCopy, type CopyPlan, type SkipPaths } from '../copy/plan.ts';
 import { transfer } from '../copy/transfer.ts';
 import { FerryError } from '../error.ts';
 import type { StorePath } from '../format/store-path.ts';
@@ -11,6 +11,7 @@ import { say, type CommandContext } from './context.ts';
 import { partialStatus } from './errors.ts';
 import { resolveIn } from './resolve-in-store.ts';
 import { openSession, type Session } from './session.ts';
+import { skipFor, type SkipRequest } from './skip-upstream.ts';
 import { fetchingDestination, whyNothingIsFetched } from './substitute-on-destination.ts';
 import { withCompression } from './with-compression.ts';
 import { jsonPlan, jsonProgress } from './ui/copy-json.ts';
@@ -18,7 +19,7 @@ import { nixProgress, showCopy, type CopyProgress, type CopyScene } from './ui/c
 import { dryRunStatus, renderPlan } from './ui/render-plan.ts';
 import { formatCount } from './ui/units.ts';
 
-export interface CopyRequest {
+export interface CopyRequest extends SkipRequest {
   /** URIs of stores; absent is this machine's own. */
   readonly from: string | undefined;
   readonly to: string | undefined;
@@ -50,6 +51,7 @@ export interface CopyRequest {
 export async function runCopy(context: CommandContext, request: CopyRequest): Promise<number> {
   const { signal } = context;
   await using session = openSession(context);
+  const skip = skipFor(session, request);
   const openDestination = (): Promise<Store> =>
     session.open(withCompression(request.to, request.gzip));
   // ssh is slow to come up, and does so while we look here. Two far ends come one after the other: both may ask for a
@@ -65,7 +67,7 @@ export async function runCopy(context: CommandContext, request: CopyRequest): Pr
   requireFit(source, destination, request);
   request.checkDestination?.(destination);
   const roots = request.derivation ? await deriversOf(source, named, signal) : named;
-  const ends = { source, destination };
+  const ends = { source, destination, skip: skip?.(destination) };
   return request.dryRun
     ? await tellPlan(context, session, ends, roots, request)
     : await copyNow(context, session, ends, roots, request);
@@ -78,6 +80,8 @@ function isFar(uri: string | undefined): boolean {
 interface Ends {
   readonly source: Store;
   readonly destination: Store;
+  /** What needn't be sent. */
+  readonly skip: SkipPaths | undefined;
 }
 
 async function copyNow(
@@ -99,7 +103,7 @@ async function copyNow(
     // Nix says nothing about it.
     const problem = request.substitute && whyNothingIsFetched(session, destination);
     if (problem && request.talk !== 'nix') progress.print(`note: ${problem}`);
-    const planned = { source, destination: fetching };
+    const planned = { ...ends, destination: fetching };
     const plan = await makePlan(context, planned, roots, request, progress);
     await tellUnsignable(context, destination, plan);
     const keepSignatures = (request.signKeys?.length ?? 0) > 0;
@@ -139,12 +143,21 @@ async function tellPlan(
 
 function makePlan(
   { signal }: CommandContext,
-  { source, destination }: Ends,
+  { source, destination, skip }: Ends,
   roots: readonly StorePath[],
   { checkSigs, substitute, noRecursive, includeOutputs, signKeys }: CopyRequest,
   { onEvent }: CopyProgress,
 ): Promise<CopyPlan> {
-  const options = { signal, checkSigs, substitute, noRecursive, includeOutputs, signKeys, onEvent };
+  const options = {
+    signal,
+    checkSigs,
+    substitute,
+    noRecursive,
+    includeOutputs,
+    signKeys,
+    skip,
+    onEvent,
+  };
   return planCopy(source, destination, roots, options);
 }
 

@@ -9,7 +9,7 @@ import type { Store } from '../store/store.ts';
 import type { SubstituterStore } from '../store/wrap/substituters.ts';
 import { requireLocalStore } from './as-local-store.ts';
 import type { CommandContext } from './context.ts';
-import { exitStatusOf, partialStatus } from './errors.ts';
+import { exitStatusOf, partialStatus, printable } from './errors.ts';
 import { joinConfigured } from './join-substituters.ts';
 import { findTargets, parseRealiseWord, type RealiseTargets } from './realise-targets.ts';
 import { openSession, type Session } from './session.ts';
@@ -42,7 +42,7 @@ export async function runRealise(
   const store = await session.open(request.store);
   if (addRoot !== undefined) requireLocalStore(store, ROOT);
   const uris = named.length > 0 ? named : undefined;
-  await using substituters = joinConfigured(session, store, { uris, checkSigs });
+  const substituters = joinConfigured(session, store, { uris, checkSigs });
   const scene: Scene = {
     context,
     session,
@@ -133,7 +133,7 @@ async function fetchPaths(
     checkSigs,
     keepGoing,
     onEvent: progress?.onEvent,
-    onWarning: (message) => session.onLine(`warning: ${message}`),
+    onWarning: (message) => session.onLine(printable(`warning: ${message}`)),
   });
   return failures;
 }

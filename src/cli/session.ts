@@ -17,6 +17,8 @@ export interface Session extends AsyncDisposable {
   open(uri: string | undefined): Promise<Store>;
   /** The same, to read from it: a store on this machine must be there. */
   openExisting(uri: string | undefined): Promise<Store>;
+  /** Closes it with the session. */
+  use<Resource extends AsyncDisposable>(resource: Resource): Resource;
   /** Where lines of the far ends go: ssh's complaints, a server's warnings. May be redirected at any time. */
   onLine: (line: string) => void;
 }
@@ -41,6 +43,7 @@ export function openSession(context: CommandContext): Session {
       });
       return resources.use(await untilAborted(opening, context.signal));
     },
+    use: (resource) => resources.use(resource),
     async openExisting(uri) {
       const store = await session.open(uri);
       requireThere(store);

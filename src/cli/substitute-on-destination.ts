@@ -3,6 +3,7 @@ import type { OnCopyEvent } from '../copy/events.ts';
 import { substituting } from '../copy/substituting.ts';
 import type { Store } from '../store/store.ts';
 import { asLocalStore } from './as-local-store.ts';
+import { printable } from './errors.ts';
 import { joinConfigured } from './join-substituters.ts';
 import type { Session } from './session.ts';
 
@@ -21,7 +22,7 @@ export function fetchingDestination(
   if (!session.settings.substitute) return destination;
   return substituting(destination, () => joinConfigured(session, destination), {
     onEvent,
-    onWarning: (message) => session.onLine(`warning: ${message}`),
+    onWarning: (message) => session.onLine(printable(`warning: ${message}`)),
   });
 }
 

@@ -36,6 +36,17 @@ export const copy: Command = defineCommand({
       help: 'let the destination fetch what it can from its own substituters',
       short: 's',
     },
+    skipUpstream: {
+      help: 'to a binary cache: leave out what this other cache has',
+      value: 'STORE',
+      repeated: true,
+      completes: 'store',
+    },
+    skipSignedBy: {
+      help: 'to a binary cache: leave out what this trusted key has signed',
+      value: 'KEYNAME',
+      repeated: true,
+    },
     gzip: { help: 'compress what goes through ssh (ssh -C): for slow links' },
     stdin: { help: 'read further PATHs from stdin, separated by white space' },
     keepGoing: { help: 'after a failure go on with what does not depend on it', short: 'k' },
