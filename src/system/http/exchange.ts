@@ -31,7 +31,8 @@ export interface ExchangeOwner {
   readonly isShared: boolean;
   /** Whether the connection has carried answers before. */
   readonly isReused: boolean;
-  heard(status?: number): void;
+  /** `isBeginning` when an answer begins; failures of the server's own don't count. */
+  heard(isBeginning: boolean): void;
   /** No other request is to be put behind this one. */
   becameLong(): void;
   aborting(): void;
@@ -54,6 +55,7 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
   #receivedBytes = 0;
   #expectedBytes: number | undefined;
   #drainedBytes = 0;
+  #isFailure = false;
   /** Nobody waits for it any more. */
   #isDropped = false;
   #isDone = false;
@@ -123,7 +125,8 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
     headers: IncomingHeaders,
   ): void {
     if (status < 200) return;
-    this.#owner.heard(status);
+    this.#isFailure = status >= 500;
+    if (!this.#isFailure) this.#owner.heard(true);
     const lengths = headers['content-length'];
     this.#expectedBytes = typeof lengths === 'string' ? parseLength(lengths) : undefined;
     this.#body = new BodyQueue(this);
@@ -134,7 +137,7 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Uint8Array): void {
-    this.#owner.heard();
+    if (!this.#isFailure) this.#owner.heard(false);
     this.#receivedBytes += chunk.length;
     if (this.#receivedBytes > SHARED_BYTES_MAX) this.#isTooLong();
     if (!this.#isDropped) {

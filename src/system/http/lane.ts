@@ -9,9 +9,11 @@ export const STREAMS_MAX = 100;
 const YOUNG_ANSWERS = 50;
 
 export interface LaneEvents {
-  /** The status when an answer begins. */
-  heard(status?: number): void;
-  /** Room became free, or it came to be known what the connection can do. */
+  heard(isBeginning: boolean): void;
+  /**
+   * Room became free, or it came to be known what the connection can do. Undici is in the middle of something then: no
+   * request may be put on it before it is done.
+   */
   changed(): void;
   /** It was lost while requests waited for answers behind others. */
   lostWhilePipelining(): void;
@@ -21,7 +23,6 @@ export class Lane {
   readonly client: Client;
   readonly #events: LaneEvents;
   readonly #running = new Set<Exchange>();
-  isConnected = false;
   isH2 = false;
   /** Something long is on it. */
   isTaken = false;
@@ -38,7 +39,6 @@ export class Lane {
       this.isH2 = isH2;
     });
     this.client.on('connect', () => {
-      this.isConnected = true;
       this.heardAt = performance.now();
       events.changed();
     });
@@ -48,6 +48,10 @@ export class Lane {
 
   get runningCount(): number {
     return this.#running.size;
+  }
+
+  get isConnected(): boolean {
+    return this.client.stats.connected === true;
   }
 
   /** Whether an HTTP/1.1 connection was seen to outlive an answer. */
@@ -99,9 +103,9 @@ export class Lane {
       get isShared() {
         return isShared();
       },
-      heard: (status) => {
+      heard: (isBeginning) => {
         this.heardAt = performance.now();
-        this.#events.heard(status);
+        this.#events.heard(isBeginning);
       },
       becameLong: () => {
         if (!this.isH2) this.isTaken = true;
@@ -125,7 +129,6 @@ export class Lane {
   #disconnected(): void {
     const wasAborted = this.#isAborting;
     const answered = this.#answered;
-    this.isConnected = false;
     this.#isAborting = false;
     this.#answered = 0;
     const isYoung = answered < YOUNG_ANSWERS && !this.isH2;

@@ -51,6 +51,7 @@ export class Server {
   #longCount = 0;
   #hasConnected = false;
   #isClosed = false;
+  #isPumpDue = false;
   /** When it last gave an answer that isn't a failure of its own, or part of one. */
   #heardAt = Number.NEGATIVE_INFINITY;
   #watch: NodeJS.Timeout | undefined;
@@ -154,6 +155,16 @@ export class Server {
     });
   }
 
+  /** Once undici is done with what it tells us of. */
+  #pumpSoon(): void {
+    if (this.#isPumpDue || this.#isClosed) return;
+    this.#isPumpDue = true;
+    setImmediate(() => {
+      this.#isPumpDue = false;
+      this.#pump();
+    });
+  }
+
   #pump(): void {
     for (;;) {
       const lane = this.#short.length > 0 ? this.#laneForShort() : undefined;
@@ -170,7 +181,7 @@ export class Server {
       const exchange = longLane.ask(long.request);
       exchange.onDone(() => {
         this.#longCount -= 1;
-        this.#pump();
+        this.#pumpSoon();
       });
       long.start(exchange);
     }
@@ -216,10 +227,13 @@ export class Server {
     const mustWait = mayBeH2 && !this.#hasConnected && this.#lanes.length > 0;
     if (this.#lanes.length >= lanesMax || mustWait || this.#isClosed) return undefined;
     const lane = new Lane(makeClient, {
-      heard: (status) => this.#heard(status),
+      heard: (isBeginning) => {
+        this.#heardAt = performance.now();
+        if (isBeginning) this.#options.deadHosts.delete(this.#options.name);
+      },
       changed: () => {
         this.#hasConnected ||= lane.isConnected;
-        this.#pump();
+        this.#pumpSoon();
       },
       lostWhilePipelining: () => {
         this.#strikes += 1;
@@ -238,12 +252,6 @@ export class Server {
 
   get #hasRoomForLong(): boolean {
     return this.#longCount < this.#options.connectionsMax - this.#keptBack;
-  }
-
-  #heard(status: number | undefined): void {
-    if (status !== undefined && status >= 500) return;
-    this.#heardAt = performance.now();
-    if (status !== undefined) this.#options.deadHosts.delete(this.#options.name);
   }
 
   #watchLanes(): void {
