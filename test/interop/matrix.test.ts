@@ -3,13 +3,18 @@
  * every client of Nix against our answering side, every client of ours against that of Nix. Ends with a table.
  */
 import assert from 'node:assert/strict';
-import { readdirSync, symlinkSync } from 'node:fs';
+import { symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { FarProgram } from '../support/far-program.ts';
 import { farFerry, farNix, ferryBin, runFerryOk } from '../support/ferry-program.ts';
-import { makeNixHome, openNixHome, type NixHome } from '../support/nix-home.ts';
-import { nixVersions, peerTest, type NixPeer, type NixVersion } from '../support/peers.ts';
+import { makeNixHome, type NixHome } from '../support/nix-home.ts';
+import { nixVersions, peerTest, type NixVersion } from '../support/peers.ts';
+import {
+  describeClosure,
+  requireSameClosure,
+  type DescribedClosure,
+} from '../support/same-closure.ts';
 import { makeSmallClosure, type SmallClosure } from '../support/small-closure.ts';
 import { startSshd, type Sshd } from '../support/sshd.ts';
 import { makeTempDirectory } from '../support/temp.ts';
@@ -102,9 +107,9 @@ for (const version of nixVersions) {
     const closure = await makeSmallClosure(source);
     const all = await allOf(source, closure);
     const withoutDerivations = all.filter((path) => !isDerivation(path));
-    const wanted = new Map<readonly string[], Described>();
+    const wanted = new Map<readonly string[], DescribedClosure>();
     for (const paths of [all, withoutDerivations]) {
-      wanted.set(paths, await describe(source, nix('2.34'), paths));
+      wanted.set(paths, await describeClosure(source, nix('2.34'), paths));
     }
     await using temp = makeTempDirectory();
     await using sshd = await startSshd({ dir: temp.path });
@@ -119,7 +124,7 @@ for (const version of nixVersions) {
           const isLess = client.cannotCopyDerivations?.(version, direction) === true;
           const paths = isLess ? withoutDerivations : all;
           await client.copy({ direction, near, sshd, paths });
-          await requireSame(destination, nix('2.34'), paths, wanted.get(paths));
+          await requireSameClosure(destination, nix('2.34'), paths, wanted.get(paths));
           result.ok = true;
         });
       }
@@ -148,43 +153,4 @@ function isDerivation(path: string): boolean {
 /** Every path, those that evaluation brought along included. */
 async function allOf(home: NixHome, { paths }: SmallClosure): Promise<string[]> {
   return (await home.runOk('nix-store', ['-qR', ...paths])).split('\n');
-}
-
-interface Described {
-  readonly infos: unknown;
-  readonly contents: Uint8Array;
-}
-
-async function requireSame(
-  home: NixHome,
-  judge: NixPeer,
-  paths: readonly string[],
-  wanted: Described | undefined,
-): Promise<void> {
-  assert.ok(wanted !== undefined);
-  await home.verify();
-  const seen = await describe(home, judge, paths);
-  assert.deepEqual(seen.infos, wanted.infos);
-  assert.ok(Buffer.from(seen.contents).equals(wanted.contents), 'NARs, byte for byte');
-  const entries = readdirSync(home.realPath('/nix/store')).map((name) => `/nix/store/${name}`);
-  assert.deepEqual(entries.sort(), ['/nix/store/.links', ...paths].sort(), 'and nothing else');
-}
-
-/** What a newer Nix says of the paths, the same way for stores of every release. */
-async function describe(
-  home: NixHome,
-  judge: NixPeer,
-  paths: readonly string[],
-): Promise<Described> {
-  const judged = openNixHome(judge, home.path);
-  const printed = await judged.runOk('nix', ['path-info', '--json', ...paths]);
-  const infos = Object.entries(JSON.parse(printed) as Record<string, Record<string, unknown>>);
-  const exported = await judged.runForBytes('nix-store', ['--export', ...paths]);
-  assert.equal(exported.status, 0, exported.stderr);
-  return {
-    infos: infos
-      .map(([path, info]) => ({ path, ...info, registrationTime: 0, ultimate: false }))
-      .sort((a, b) => (a.path < b.path ? -1 : 1)),
-    contents: exported.stdout,
-  };
 }
