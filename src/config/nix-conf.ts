@@ -17,6 +17,8 @@ export interface Assignment {
 export interface ConfigOptions {
   /** Is told of files that are there and can't be read: Nix goes on without them, and so do we. */
   readonly onWarning?: ((text: string) => void) | undefined;
+  /** How files are read. Default: from the file system. */
+  readonly readFile?: ((file: string) => ConfigText) | undefined;
 }
 
 /** Files may include others, which may do the same: so many in all. */
@@ -32,7 +34,7 @@ export function readConfigFile(
   file: string,
   options: ConfigOptions = {},
 ): Assignment[] | undefined {
-  const read = readConfigText(file);
+  const read = (options.readFile ?? readConfigText)(file);
   warnOf(file, read, options);
   if (read.state !== 'read') return undefined;
   return new ConfigParser(options).parse(read.text, file, [file]);
@@ -64,7 +66,7 @@ class ConfigParser {
     const assignments: Assignment[] = [];
     text.split('\n').forEach((line, i) => {
       const place = `${origin}:${i + 1}`;
-      const [first, second, ...rest] = wordsOf(line.replace(/#.*/, ''));
+      const [first, second, ...rest] = wordsOf(line.split('#', 1)[0] ?? '');
       if (first === undefined) return;
       if (first === 'include' || first === '!include') {
         if (second === undefined || rest.length > 0) throw syntaxError(place, line);
@@ -92,7 +94,7 @@ class ConfigParser {
       new FerryError('usage', `cannot include "${file}" at ${place}: ${why}`);
     if (within.includes(file)) throw refuse('it would include itself');
     if (++this.#includes > INCLUDES_MAX) throw refuse(`more than ${INCLUDES_MAX} includes`);
-    const read = readConfigText(file);
+    const read = (this.#options.readFile ?? readConfigText)(file);
     if (read.state === 'absent' && isRequired) throw refuse('no such file');
     // Tokens often stand in a file that only root may read: others do without them, and needn't hear of it each time.
     if (isRequired) warnOf(file, read, this.#options);
