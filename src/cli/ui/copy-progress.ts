@@ -115,7 +115,7 @@ function printNixLine(output: OrderedOutput, event: CopyEvent, scene: CopyScene)
   if (event.type === 'start') output.line(`copying ${event.paths} paths...`);
   if (event.type === 'path-substituted') {
     const path = printStorePath(scene.storeDir, event.path);
-    output.line(`copied path '${path}' from '${event.from}'`);
+    output.line(`copying path '${path}' from '${event.from}'...`);
   }
   if (event.type === 'path-start') {
     const way = typeof scene.way === 'string' ? scene.way : scene.way(event.path);
