@@ -20,6 +20,8 @@ export interface ListingFlags {
   readonly recursive: boolean;
   readonly directory: boolean;
   readonly json: boolean;
+  /** In JSON of one level its entries are names alone, `{}` each, as Nix has them from 2.26 on. */
+  readonly bareEntries?: boolean;
 }
 
 /**
@@ -36,7 +38,9 @@ export function printListing(
   const names = member.split('/').filter((name) => name !== '');
   const node = findMember(root, names);
   const depth = flags.recursive ? Infinity : flags.directory ? 0 : 1;
-  if (flags.json) return `${JSON.stringify(jsonNode(node, depth))}\n`;
+  if (flags.json) {
+    return `${JSON.stringify(jsonNode(node, depth, flags.bareEntries === true))}\n`;
+  }
   if (node.type !== 'directory') return line(node, names.at(-1) ?? rootName, flags.long);
   if (flags.directory) return line(node, '.', flags.long);
   return linesBelow(node, '.', flags);
@@ -84,11 +88,14 @@ function line(node: ListingNode, path: string, isLong: boolean): string {
 }
 
 /** Keys in the order in which Nix prints them. `depth` levels of directories are opened. */
-function jsonNode(node: ListingNode, depth: number): object {
+function jsonNode(node: ListingNode, depth: number, bare: boolean): object {
   switch (node.type) {
     case 'directory': {
       if (depth <= 0) return { type: node.type };
-      const entries = [...node.entries].map(([name, entry]) => [name, jsonNode(entry, depth - 1)]);
+      const entries = [...node.entries].map(([name, entry]) => [
+        name,
+        bare && depth === 1 ? {} : jsonNode(entry, depth - 1, bare),
+      ]);
       return { entries: Object.fromEntries(entries) as object, type: node.type };
     }
     case 'regular': {

@@ -1,17 +1,14 @@
 /** `ferry store ls`: the files of a store path, wherever the store is, as `nix store ls`. */
-import { ListingBuilder, type ListingNode } from '../../format/nar/listing.ts';
-import type { NarStream } from '../../store/store.ts';
 import { defineCommand, type Command } from '../command.ts';
-import { decodeNar } from '../decode-nar.ts';
-import { listTree } from '../list-tree.ts';
+import { listStorePath } from '../list-store-path.ts';
 import { listingOptions, printListing } from '../print-listing.ts';
-import { resolveIn } from '../resolve-in-store.ts';
 import { openSession } from '../session.ts';
-import { readOneNar } from '../read-one-nar.ts';
 import { storeOption } from './store-option.ts';
 
 export const storeLs: Command = defineCommand({
-  description: ['Of a store elsewhere the whole path is read, since none of it can be listed.'],
+  description: [
+    'Of a cache that keeps listings nothing else is read; else, of a store elsewhere, the whole path is.',
+  ],
   arguments: [
     { name: 'PATH', help: 'a store path, or a directory or file in one', completes: 'file' },
   ],
@@ -27,16 +24,8 @@ export const storeLs: Command = defineCommand({
   async run(context, [word = ''], options) {
     await using session = openSession(context);
     const store = await session.openExisting(options.store);
-    const { path, inside } = resolveIn(context, store, word);
-    const root = await readOneNar(store, path, context.signal, listNar);
+    const { root, path, inside } = await listStorePath(context, store, word);
     await context.stdout.write(printListing(root, path, inside, options));
     return 0;
   },
 });
-
-async function listNar(nar: NarStream): Promise<ListingNode> {
-  if (nar.tree !== undefined) return listTree(nar.tree);
-  const listing = new ListingBuilder();
-  await decodeNar(nar, listing);
-  return listing.finish();
-}

@@ -6,14 +6,43 @@ import { lstatSync } from 'node:fs';
 import { FerryError } from '../../error.ts';
 import { contentAddressedPath } from '../../format/make-store-path.ts';
 import type { PathInfo } from '../../format/path-info.ts';
-import { compareStorePaths, hashPartOf } from '../../format/store-path.ts';
+import { compareStorePaths, hashPartOf, type StoreDir } from '../../format/store-path.ts';
 import type { TreeWorkers } from '../../system/tree-jobs.ts';
-import type { NarStream } from '../store.ts';
-import type { LocalContentToAdd, LocalStore } from './local-store.ts';
+import type { NarStream, Store } from '../store.ts';
+import type { LocalContentToAdd } from './local-store.ts';
 
-/** @throws FerryError `usage` for contents that the method can't take, `corrupt` where they change meanwhile. */
+/**
+ * To any store that can be written to.
+ * @throws FerryError `usage` for contents that the method can't take, `corrupt` where they change meanwhile.
+ */
 export async function addContent(
-  store: LocalStore,
+  store: Store,
+  workers: TreeWorkers,
+  tree: string,
+  content: LocalContentToAdd,
+  signal: AbortSignal | undefined,
+): Promise<PathInfo> {
+  if (store.addPaths === undefined) {
+    throw new FerryError('unsupported', `cannot write to "${store.uri}"`, { store: store.uri });
+  }
+  const info = await describeContent(store.storeDir, workers, tree, content, signal);
+  const nar: NarStream = {
+    path: info.path,
+    tree,
+    [Symbol.asyncIterator]: () => workers.pack(tree)[Symbol.asyncIterator](),
+  };
+  await store.addPaths(
+    (async function* () {
+      yield { info, nar };
+    })(),
+    { signal, checkSigs: false },
+  );
+  return (await store.queryPathInfos([info.path], { signal })).get(info.path) ?? info;
+}
+
+/** What a store would know of contents once they are in it. @throws FerryError `usage`, `not-found` */
+export async function describeContent(
+  storeDir: StoreDir,
   workers: TreeWorkers,
   tree: string,
   content: LocalContentToAdd,
@@ -38,21 +67,9 @@ export async function addContent(
     .filter(([hashPart]) => found?.has(hashPart) !== false)
     .map(([, path]) => path)
     .sort(compareStorePaths);
-  const path = contentAddressedPath(store.storeDir, name, ca, { others: references, self: false });
-  const nar: NarStream = {
-    path,
-    tree,
-    [Symbol.asyncIterator]: () => workers.pack(tree)[Symbol.asyncIterator](),
-  };
+  const path = contentAddressedPath(storeDir, name, ca, { others: references, self: false });
   const { narHash, narSize } = digest;
-  const info: PathInfo = { path, narHash, narSize, references, signatures: [], ca };
-  await store.addPaths?.(
-    (async function* () {
-      yield { info, nar };
-    })(),
-    { signal, checkSigs: false },
-  );
-  return (await store.queryPathInfos([path], { signal })).get(path) ?? info;
+  return { path, narHash, narSize, references, signatures: [], ca };
 }
 
 function requireFile(tree: string): void {

@@ -2,12 +2,13 @@
 import { FerryError } from '../../../error.ts';
 import type { LocalStore } from '../../../store/local/local-store.ts';
 import type { Store } from '../../../store/store.ts';
+import { allPathsOf } from '../../all-paths-of.ts';
 import { asLocalStore } from '../../as-local-store.ts';
 import { runCopy } from '../../run-copy.ts';
 import { wordsOf } from '../../words.ts';
 import { nixUsage } from '../nix-words.ts';
 import { findInstallables, pathsOf, type Installable } from './installables.ts';
-import { allPathsOf, installableArgument } from './path-words.ts';
+import { installableArgument } from './path-words.ts';
 import { PROGRAM } from './parse-verb-words.ts';
 import { makeOutLinks, setProfile, theOnlyPath } from './roots.ts';
 import { defineVerb, type NixVerb } from './verb.ts';

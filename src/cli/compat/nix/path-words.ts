@@ -1,10 +1,10 @@
 /** The words of verbs about paths: `-r`, `--all`, `--stdin`, and what they come to in an open store. */
 import { computeClosure } from '../../../copy/closure.ts';
 import { deriversOf } from '../../../copy/derivers.ts';
-import { FerryError } from '../../../error.ts';
 import type { PathInfo } from '../../../format/path-info.ts';
 import type { StorePath } from '../../../format/store-path.ts';
 import type { Store } from '../../../store/store.ts';
+import { allPathsOf } from '../../all-paths-of.ts';
 import type { ArgumentSpec } from '../../command.ts';
 import { wordsOf } from '../../words.ts';
 import { nixUsage } from '../nix-words.ts';
@@ -72,14 +72,4 @@ export async function namedInfos(
   const { signal } = call.context;
   const paths = await namedPaths(call, store, given, flags);
   return await computeClosure(store, paths, { signal, noRecursive: !flags.recursive });
-}
-
-/** @throws FerryError `unsupported` where a store can't tell */
-export async function allPathsOf(store: Store, signal: AbortSignal): Promise<StorePath[]> {
-  if (store.queryAllValidPaths === undefined) {
-    throw new FerryError('unsupported', `cannot list the paths of "${store.uri}"`, {
-      hint: 'name the paths that matter',
-    });
-  }
-  return await store.queryAllValidPaths({ signal });
 }

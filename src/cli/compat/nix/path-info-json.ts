@@ -1,0 +1,111 @@
+/** The JSON of `nix path-info`, in the three shapes that Nix has had since 2.19. Keys are sorted, as Nix sorts them. */
+import { sumClosures } from '../../../copy/closure-sizes.ts';
+import { formatContentAddress } from '../../../format/content-address.ts';
+import { formatHash, type Hash } from '../../../format/hash.ts';
+import type { PathInfo } from '../../../format/path-info.ts';
+import { printStorePath, type StoreDir, type StorePath } from '../../../format/store-path.ts';
+
+/** 1: keyed by full path, the default up to 2.36; 2 (from 2.33 on): base names; 3 (from 2.35 on): signatures taken apart. */
+export type PathInfoFormat = 1 | 2 | 3;
+
+export function isPathInfoFormat(value: number): value is PathInfoFormat {
+  return value === 1 || value === 2 || value === 3;
+}
+
+/** What a binary cache says of the file that a NAR is in. */
+export interface FileInfo {
+  readonly url: string;
+  readonly compression: string;
+  readonly fileHash?: Hash | undefined;
+  readonly fileSize?: number | undefined;
+}
+
+export interface PathInfoReport {
+  readonly format: PathInfoFormat;
+  readonly infos: readonly PathInfo[];
+  /** Paths that were asked for and aren't valid. */
+  readonly invalid: readonly StorePath[];
+  /** Absent where they weren't asked for. */
+  readonly closureSizes?: ReadonlyMap<StorePath, number> | undefined;
+  /** Empty where the store is no binary cache. */
+  readonly files: ReadonlyMap<StorePath, FileInfo>;
+  readonly closure: ReadonlyMap<StorePath, PathInfo>;
+}
+
+export function pathInfoJson(storeDir: StoreDir, report: PathInfoReport): string {
+  const { format, infos, invalid } = report;
+  const name = (path: StorePath): string => (format === 1 ? printStorePath(storeDir, path) : path);
+  const downloads =
+    report.closureSizes !== undefined && report.files.size > 0
+      ? sumClosures(
+          report.closure,
+          infos.map(({ path }) => path),
+          ({ path }) => report.files.get(path)?.fileSize ?? 0,
+        )
+      : undefined;
+  const entries = new Map<string, object | null>(invalid.map((path) => [name(path), null]));
+  for (const info of infos) {
+    entries.set(name(info.path), {
+      ...describe(storeDir, info, format, name),
+      ...describeFile(report.files.get(info.path)),
+      closureSize: report.closureSizes?.get(info.path),
+      closureDownloadSize: downloads?.get(info.path),
+    });
+  }
+  const byName = Object.fromEntries(entries);
+  return JSON.stringify(
+    sorted(format === 1 ? byName : { info: byName, storeDir, version: format }),
+  );
+}
+
+function describe(
+  storeDir: StoreDir,
+  info: PathInfo,
+  format: PathInfoFormat,
+  name: (path: StorePath) => string,
+): object {
+  const { ca, deriver, narHash, narSize, registrationTime } = info;
+  return {
+    ca: ca === undefined ? null : format === 1 ? formatContentAddress(ca) : structured(ca),
+    deriver: deriver === undefined ? null : name(deriver),
+    narHash: formatHash(narHash, 'sri'),
+    narSize,
+    references: info.references.map(name),
+    registrationTime: registrationTime ?? null,
+    signatures: format === 3 ? info.signatures.map(takeApart) : info.signatures,
+    storeDir,
+    ultimate: info.ultimate === true,
+    version: format,
+  };
+}
+
+function describeFile(file: FileInfo | undefined): object {
+  if (file === undefined) return {};
+  const { url, compression, fileHash, fileSize } = file;
+  return {
+    url,
+    compression,
+    downloadHash: fileHash === undefined ? undefined : formatHash(fileHash, 'sri'),
+    downloadSize: fileSize,
+  };
+}
+
+function structured({ method, hash }: NonNullable<PathInfo['ca']>): object {
+  return { hash: formatHash(hash, 'sri'), method };
+}
+
+function takeApart(signature: string): object {
+  const colon = signature.indexOf(':');
+  return { keyName: signature.slice(0, colon), sig: signature.slice(colon + 1) };
+}
+
+/** With the keys of all objects in byte order. */
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).map(([key, inner]): [string, unknown] => [
+    key,
+    sorted(inner),
+  ]);
+  return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
+}
