@@ -80,17 +80,16 @@ async function look(
   onEvent: OnCopyEvent | undefined,
 ): Promise<Found> {
   const over = new AbortController();
-  const asking = signal === undefined ? over.signal : AbortSignal.any([signal, over.signal]);
   const found: Found = { infos: new Map(), valid: new Set(), absent: new Set() };
   const hold = destination.features.has('hold');
   const validity = new GatheredQuestions(
     async (paths) => {
-      const valid = await destination.queryValidPaths(paths, { hold, signal: asking });
+      const valid = await destination.queryValidPaths(paths, { hold, signal });
       return new Map([...valid].map((path) => [path, true]));
     },
     { inFlightMax: QUESTIONS_MAX },
   );
-  const infoOf = substituters.asker(asking);
+  const infoOf = substituters.asker({ signal, until: over.signal });
   const tell = (): void =>
     onEvent?.({ type: 'closure', paths: found.infos.size + found.valid.size });
   try {

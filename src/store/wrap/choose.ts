@@ -25,11 +25,14 @@ export function choose(
   return new Promise((resolve, reject) => {
     const answers = new Map<Substituter, PathInfo | undefined>();
     const stops: (() => void)[] = [];
+    let isOver = false;
     const settle = (end: () => void): void => {
+      isOver = true;
       for (const stop of stops.splice(0)) stop();
       end();
     };
     const decide = (): void => {
+      if (isOver) return;
       for (const from of inOrder(substituters)) {
         if (!answers.has(from)) {
           if (from.lateness.isLate) continue;

@@ -2,7 +2,6 @@
  * Questions about single paths, gathered into few about many: the contract of a store knows only sets, while a walk
  * along references has no sets, only one path after the other.
  */
-import { FerryError } from '../../error.ts';
 import type { StorePath } from '../../format/store-path.ts';
 
 export interface GatherOptions {
@@ -69,8 +68,7 @@ export class GatheredQuestions<Answer> {
       const answers = await this.#ask(some.map(({ path }) => path));
       for (const { path, resolve } of some) resolve(answers.get(path));
     } catch (error) {
-      const reason = error ?? new FerryError('internal', 'a question failed without an error');
-      for (const { reject } of some) reject(reason);
+      for (const { reject } of some) reject(error);
     } finally {
       this.#inFlight--;
       if (this.#queue.length > 0) this.#schedule();

@@ -6,6 +6,7 @@ export class Lateness implements Disposable {
   #openQuestions = 0;
   #timer: NodeJS.Timeout | undefined;
   #isLate = false;
+  #isDisposed = false;
 
   /** @param afterMs milliseconds from a question, or from the last answer, while one is open. */
   constructor(afterMs: number) {
@@ -18,7 +19,7 @@ export class Lateness implements Disposable {
 
   asked(): void {
     this.#openQuestions++;
-    if (!this.#isLate) this.#timer ??= setTimeout(() => this.#becomeLate(), this.#afterMs);
+    if (!this.#isLate) this.#start();
   }
 
   answered(): void {
@@ -26,9 +27,7 @@ export class Lateness implements Disposable {
     this.#isLate = false;
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (this.#openQuestions > 0) {
-      this.#timer = setTimeout(() => this.#becomeLate(), this.#afterMs);
-    }
+    if (this.#openQuestions > 0) this.#start();
   }
 
   /** Calls back whenever it has become late. @returns what ends that. */
@@ -38,9 +37,14 @@ export class Lateness implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#isDisposed = true;
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#listeners.clear();
+  }
+
+  #start(): void {
+    if (!this.#isDisposed) this.#timer ??= setTimeout(() => this.#becomeLate(), this.#afterMs);
   }
 
   #becomeLate(): void {

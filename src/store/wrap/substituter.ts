@@ -6,7 +6,7 @@ import { FerryError, isFerryError, messageOf, type ErrorCode } from '../../error
 import type { PathInfo } from '../../format/path-info.ts';
 import { printStorePath, type StoreDir, type StorePath } from '../../format/store-path.ts';
 import { unlessAborted } from '../../system/pause.ts';
-import type { NarStream, Store, SubstituterTraits } from '../store.ts';
+import type { CallOptions, NarStream, Store, SubstituterTraits } from '../store.ts';
 import { Lateness } from './lateness.ts';
 import { RecentInfos } from './recent-infos.ts';
 
@@ -25,6 +25,11 @@ export interface SubstituterOptions {
   readonly leftAloneMs: number;
   /** Milliseconds without an answer after which nobody waits for it who has another. */
   readonly lateAfterMs: number;
+}
+
+export interface InfosOptions extends CallOptions {
+  /** Nobody waits for the answer any more, so nothing needs to be asked that wasn't yet. */
+  readonly until?: AbortSignal | undefined;
 }
 
 /** What is wrong with one path, and says nothing about the others. */
@@ -96,7 +101,7 @@ export class Substituter implements AsyncDisposable {
   /** What it knows of these paths. That it fails is no error: then it knows nothing. */
   async infosOf(
     paths: readonly StorePath[],
-    signal?: AbortSignal,
+    { signal, until }: InfosOptions = {},
   ): Promise<Map<StorePath, PathInfo>> {
     const found = new Map<StorePath, PathInfo>();
     const [first] = paths;
@@ -110,6 +115,7 @@ export class Substituter implements AsyncDisposable {
       else found.set(path, info);
     }
     if (this.#store === undefined || this.failure !== undefined) return new Map();
+    if (until?.aborted === true) return found;
     if (unknown.length === 0) return found;
     for (const [path, info] of await this.#query(this.#store, unknown, signal)) {
       found.set(path, info);

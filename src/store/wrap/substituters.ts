@@ -40,8 +40,8 @@ export interface Absence {
 }
 
 export interface SubstituterStore extends Store {
-  /** For questions about one path after the other, which go out gathered. They end with the signal, which must come. */
-  asker(signal: AbortSignal): (path: StorePath) => Promise<PathInfo | undefined>;
+  /** For questions about one path after the other, which go out gathered. */
+  asker(options: AskOptions): (path: StorePath) => Promise<PathInfo | undefined>;
   /** Whom a path comes from whose info was given. */
   sourceOf(path: StorePath): { readonly uri: string; readonly isTrusted: boolean } | undefined;
   /** The contents that came were not those that were promised: it isn't taken from there again, for a while. */
@@ -50,6 +50,11 @@ export interface SubstituterStore extends Store {
   isBanned(path: StorePath): boolean;
   /** Why nobody could give it when it was last asked for. */
   explain(path: StorePath): Absence;
+}
+
+export interface AskOptions extends CallOptions {
+  /** Nobody waits for answers any more: what wasn't asked by then isn't asked at all. Must come. */
+  readonly until: AbortSignal;
 }
 
 /** Questions that go to one substituter at the same time; within each it is asked about many paths. */
@@ -88,15 +93,17 @@ export function joinSubstituters(
   };
 
   const askerOf = (
-    signal: AbortSignal | undefined,
+    { signal, until }: AskOptions,
     isMassQuery = false,
   ): ((path: StorePath) => Promise<PathInfo | undefined>) => {
     if (isDisposed) throw new FerryError('internal', `"${uri}" is closed`);
     signal?.throwIfAborted();
     const questions = new Map(
       substituters.map((substituter) => {
-        const ask = (paths: StorePath[]): Promise<Map<StorePath, PathInfo>> =>
-          substituter.infosOf(paths, signal);
+        const ask = async (paths: StorePath[]): Promise<Map<StorePath, PathInfo>> => {
+          if (until.aborted) return new Map();
+          return substituter.infosOf(paths, { signal, until });
+        };
         return [substituter, new GatheredQuestions(ask, { inFlightMax: QUESTIONS_MAX })];
       }),
     );
@@ -120,8 +127,8 @@ export function joinSubstituters(
     signal: AbortSignal | undefined,
     isMassQuery = false,
   ): Promise<Map<StorePath, PathInfo>> =>
-    whileAsking(signal, async (asking) => {
-      const ask = askerOf(asking, isMassQuery);
+    whileAsking(async (until) => {
+      const ask = askerOf({ signal, until }, isMassQuery);
       const wanted = [...new Set(paths)];
       const found = new Map<StorePath, PathInfo>();
       await walkReferences(wanted, async (path) => {
@@ -150,8 +157,8 @@ export function joinSubstituters(
     queryPathInfos: async (paths, { signal } = {}) => infosOf(paths, signal),
 
     queryClosure: async (roots, { signal } = {}) =>
-      whileAsking(signal, async (asking) => {
-        const ask = askerOf(asking);
+      whileAsking(async (until) => {
+        const ask = askerOf({ signal, until });
         const closure = new Map<StorePath, PathInfo>();
         await walkReferences(roots, async (path) => {
           const info = await ask(path);
@@ -176,7 +183,7 @@ export function joinSubstituters(
       }
     },
 
-    asker: (signal) => askerOf(signal),
+    asker: (askOptions) => askerOf(askOptions),
 
     sourceOf(path) {
       const from = given.get(path);
@@ -213,14 +220,11 @@ export function joinSubstituters(
   };
 }
 
-/** Ends with the work what is still being asked for it: answers of those who are late, which nobody waits for. */
-async function whileAsking<T>(
-  signal: AbortSignal | undefined,
-  work: (asking: AbortSignal) => Promise<T>,
-): Promise<T> {
+/** Lets nothing be asked any more once the work is done: who is late is asked in vain. */
+async function whileAsking<T>(work: (until: AbortSignal) => Promise<T>): Promise<T> {
   const over = new AbortController();
   try {
-    return await work(signal === undefined ? over.signal : AbortSignal.any([signal, over.signal]));
+    return await work(over.signal);
   } finally {
     over.abort();
   }
