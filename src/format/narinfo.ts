@@ -15,7 +15,6 @@ import type { PathInfo } from './path-info.ts';
 import { isSignature } from './signature.ts';
 import {
   compareStorePaths,
-  hashPartOf,
   parseStorePath,
   parseStorePathBaseName,
   printStorePath,
@@ -43,8 +42,8 @@ export interface NarInfo {
 }
 
 /** Its key in a cache. */
-export function narInfoKey(path: StorePath): string {
-  return `${hashPartOf(path)}.narinfo`;
+export function narInfoKey(hashPart: string): string {
+  return `${hashPart}.narinfo`;
 }
 
 interface Fields {
