@@ -2,12 +2,14 @@
 import type { FuzzTarget } from '../target.ts';
 import { exportTarget } from './export.ts';
 import { narTarget } from './nar.ts';
+import { netrcTarget } from './netrc.ts';
 import { nixConfTarget } from './nix-conf.ts';
 import { serveTargets } from './serve.ts';
 import { textTargets } from './texts.ts';
 
 export const fuzzTargets: readonly FuzzTarget[] = [
   narTarget,
+  netrcTarget,
   nixConfTarget,
   exportTarget,
   ...serveTargets,

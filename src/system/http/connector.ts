@@ -5,6 +5,7 @@
 import { once } from 'node:events';
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls, type SecureContext, type TLSSocket } from 'node:tls';
+import { isFerryError } from '../../error.ts';
 import { ConnectError, isCertificateError, reasonOf, codeOf } from './connect-error.ts';
 import { bareHost, portOf, type Proxy } from './proxy-rules.ts';
 import { tunnelThroughHttp, tunnelThroughSocks } from './tunnel.ts';
@@ -57,9 +58,16 @@ async function makeConnection(
 ): Promise<Socket> {
   const target = { host: bareHost(url), port: portOf(url) };
   const protocols = http2 ? ['h2', 'http/1.1'] : ['http/1.1'];
+  const isTls = url.protocol === 'https:' || proxy?.kind === 'https';
+  const trust = isTls ? await secureContext() : undefined;
   let socket = await openTcp(proxy ?? target, signal, made);
   if (proxy?.kind === 'https') {
-    socket = await openTls(socket, proxy.host, ['http/1.1'], await secureContext(), signal, made);
+    socket = await openTls(
+      socket,
+      { host: proxy.host, protocols: ['http/1.1'], trust },
+      signal,
+      made,
+    );
   }
   if (proxy?.kind === 'socks5') await tunnelThroughSocks(socket, proxy, target, signal);
   if (url.protocol !== 'https:') return socket;
@@ -67,7 +75,7 @@ async function makeConnection(
     const host = isIP(target.host) === 6 ? `[${target.host}]` : target.host;
     await tunnelThroughHttp(socket, proxy, `${host}:${target.port}`, signal);
   }
-  return await openTls(socket, target.host, protocols, await secureContext(), signal, made);
+  return await openTls(socket, { host: target.host, protocols, trust }, signal, made);
 }
 
 async function openTcp(
@@ -89,18 +97,22 @@ async function openTcp(
   return socket;
 }
 
+interface TlsTarget {
+  readonly host: string;
+  readonly protocols: string[];
+  readonly trust: SecureContext | undefined;
+}
+
 async function openTls(
   socket: Socket,
-  host: string,
-  protocols: string[],
-  secureContext: SecureContext,
+  { host, protocols, trust }: TlsTarget,
   signal: AbortSignal,
   made: Socket[],
 ): Promise<TLSSocket> {
   const secure = connectTls({
     socket,
     host,
-    secureContext,
+    ...(trust === undefined ? {} : { secureContext: trust }),
     ALPNProtocols: protocols,
     // An address is not sent, and is looked for among the certificate's addresses.
     ...(isIP(host) === 0 ? { servername: host } : {}),
@@ -117,7 +129,7 @@ function ignoringErrors<T extends Socket>(socket: T): T {
 }
 
 function translate(error: unknown, proxy: Proxy | undefined): unknown {
-  if (error instanceof ConnectError) return error;
+  if (error instanceof ConnectError || isFerryError(error)) return error;
   const via = proxy === undefined ? '' : ` (by way of the proxy ${proxy.name})`;
   if (isCertificateError(error)) {
     return new ConnectError(`its certificate is not accepted${via}: ${reasonOf(error)}`, {

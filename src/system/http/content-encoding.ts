@@ -72,15 +72,18 @@ function unknownEncoding(name: string, encoding: string): FerryError {
 /** With the header of zlib, as the specification wants it, or without, as many send it. */
 const inflate: Decode = async function* inflate(bytes, { bytesMax, signal }) {
   const source = bytes[Symbol.asyncIterator]();
-  const first = await source.next();
-  if (first.done === true)
-    throw new FerryError('corrupt', 'cannot decompress deflate: it is empty');
-  const [method = 0, flags = 0] = first.value;
+  let head = new Uint8Array(0);
+  while (head.length < 2) {
+    const next = await source.next();
+    if (next.done === true) throw corrupt('it is empty');
+    head = new Uint8Array(Buffer.concat([head, next.value]));
+  }
+  const [method = 0, flags = 0] = head;
   const hasHeader = (method & 15) === 8 && ((method << 8) | flags) % 31 === 0;
   const rest: AsyncIterable<Uint8Array> = {
     [Symbol.asyncIterator]: async function* all() {
       try {
-        yield first.value;
+        yield head;
         for (let next = await source.next(); next.done !== true; next = await source.next()) {
           yield next.value;
         }
@@ -96,15 +99,17 @@ const inflate: Decode = async function* inflate(bytes, { bytesMax, signal }) {
       signal?.throwIfAborted();
       size += chunk.length;
       if (bytesMax !== undefined && size > bytesMax) {
-        throw new FerryError('corrupt', `cannot decompress deflate: more than ${bytesMax} bytes`);
+        throw corrupt(`it has more than ${bytesMax} bytes`);
       }
       yield new Uint8Array(chunk);
     }
   } catch (error) {
     const isZlib = error instanceof Error && 'code' in error && String(error.code).startsWith('Z_');
     if (!isZlib) throw error;
-    throw new FerryError('corrupt', `cannot decompress deflate: ${error.message}`, {
-      cause: error,
-    });
+    throw corrupt(error.message, error);
   }
 };
+
+function corrupt(reason: string, cause?: unknown): FerryError {
+  return new FerryError('corrupt', `cannot decompress deflate: ${reason}`, { cause });
+}

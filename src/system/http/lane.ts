@@ -51,7 +51,7 @@ export class Lane {
   }
 
   get isConnected(): boolean {
-    return this.client.stats.connected === true;
+    return this.client.stats.connected;
   }
 
   /** Whether an HTTP/1.1 connection was seen to outlive an answer. */
