@@ -7,6 +7,7 @@ import { openTreeWorkers } from '../system/threads/tree-workers.ts';
 import type { TreeWorkers } from '../system/tree-jobs.ts';
 import { autoRoot, localParameters, openLocal, type LocalContext } from './open-local.ts';
 import type { Store } from './store.ts';
+import { substituterParameters, substituterParametersOf } from './wrap/substituter-parameters.ts';
 
 /** What a store needs from outside; all of it has quiet defaults. */
 export interface OpenStoreOptions {
@@ -56,6 +57,11 @@ interface Context extends LocalContext {
 
 async function openKind(text: string, context: Context): Promise<Store> {
   const uri = parseStoreUri(text);
+  const withParameters = substituterParametersOf(uri.parameters);
+  return withParameters(await openUri(text, uri, context));
+}
+
+async function openUri(text: string, uri: StoreUri, context: Context): Promise<Store> {
   const warn = (known: readonly string[]): void => {
     warnOfUnknown(text, uri.parameters, known, context);
   };
@@ -98,6 +104,7 @@ function unsupportedKind(text: string, uri: StoreUri): FerryError {
 
 /** Whoever copies to a store signs by these; binary caches do so by themselves. */
 const SIGNING_PARAMETERS: readonly string[] = ['secret-key', 'secret-keys'];
+const PARAMETERS_OF_ALL: readonly string[] = [...SIGNING_PARAMETERS, ...substituterParameters];
 
 /** Nix warns of them too, and goes on. */
 function warnOfUnknown(
@@ -107,7 +114,7 @@ function warnOfUnknown(
   { onDiagnostic }: Context,
 ): void {
   for (const name of parameters.keys()) {
-    if (!known.includes(name) && !SIGNING_PARAMETERS.includes(name))
+    if (!known.includes(name) && !PARAMETERS_OF_ALL.includes(name))
       onDiagnostic?.(`warning: store "${text}" has an unknown parameter "${name}"`);
   }
 }

@@ -9,6 +9,7 @@ import { unlessAborted } from '../../system/pause.ts';
 import type { CallOptions, NarStream, Store, SubstituterTraits } from '../store.ts';
 import { Lateness } from './lateness.ts';
 import { RecentInfos } from './recent-infos.ts';
+import { defaultTraits } from './substituter-parameters.ts';
 
 /** Where to fetch from. */
 export interface SubstituterSource {
@@ -73,7 +74,7 @@ export class Substituter implements AsyncDisposable {
   /** Undefined as long as it isn't open: then nobody knows. */
   get traits(): SubstituterTraits | undefined {
     if (this.#store === undefined) return undefined;
-    return this.#store.substituter ?? DEFAULT_TRAITS;
+    return this.#store.substituter ?? defaultTraits;
   }
 
   /** Why it isn't asked at the moment, if so. */
@@ -268,9 +269,6 @@ export class Substituter implements AsyncDisposable {
     return printStorePath(this.#options.storeDir, path);
   }
 }
-
-/** As Nix has it for stores that don't say. */
-const DEFAULT_TRAITS: SubstituterTraits = { priority: 0, wantMassQuery: false, isTrusted: false };
 
 async function closeLate(opening: Promise<Store>): Promise<void> {
   try {
