@@ -47,11 +47,11 @@ export function isBlockCompression(compression: string): compression is BlockCom
 /** Gives back the memory of a block's result once it was copied, and not when the collector next comes by. */
 export function discard(result: Uint8Array): void {
   const { buffer } = result;
-  // Anything that small may be a part of what Node's buffers share.
-  if (buffer instanceof ArrayBuffer && buffer.byteLength > POOLED_MAX) buffer.transfer(0);
+  if (buffer instanceof ArrayBuffer && buffer.byteLength >= WORTH_IT) buffer.transfer(0);
 }
 
-const POOLED_MAX = 64 * 1024;
+/** What is much smaller may be a part of the memory that Node's buffers share. */
+const WORTH_IT = 1024 * 1024;
 
 /** Loaded when something is compressed and not before: most jobs of a thread are none of that. */
 function zlib(): typeof nodeZlib {
@@ -70,6 +70,7 @@ class ZstdFrames implements BlockCodec {
   next(block: Uint8Array): BlockJob {
     const options: nodeZlib.ZstdOptions = {
       params: { [zlib().constants.ZSTD_c_compressionLevel]: this.#level },
+      pledgedSrcSize: block.length,
       // The most that libzstd may need: it then writes where the result is wanted, and needs no buffers of its own.
       chunkSize: block.length + (block.length >> 8) + 1024,
     };

@@ -1,4 +1,5 @@
 /** A stream in blocks that are compressed side by side; what becomes of them comes out in their order. */
+import { releaseChunk } from '../../bytes/release.ts';
 import type { BlockCodec } from './block-codec.ts';
 import { discard } from './block-codec.ts';
 import { ChunkCutter } from './chunk-cutter.ts';
@@ -37,10 +38,29 @@ export async function* inBlocks(
   width: number,
   compress: (block: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const results = orderly(blocksOf(bytes, blockBytes), width, ({ block }) =>
-    Array.fromAsync(compress(only(block))),
-  );
-  for await (const chunks of results) yield* chunks;
+  const stop = new AbortController();
+  try {
+    const results = orderly(blocksOf(bytes, blockBytes), width, ({ block }) =>
+      Array.fromAsync(compress(piecesOf(block, stop.signal))),
+    );
+    for await (const chunks of results) yield* chunks;
+  } finally {
+    // What is still at work is of no use any more.
+    stop.abort();
+  }
+}
+
+/** Bytes after which it is seen whether to stop. */
+const PIECE_BYTES = 64 * 1024;
+
+async function* piecesOf(
+  block: Uint8Array,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  for (let at = 0; at < block.length; at += PIECE_BYTES) {
+    signal.throwIfAborted();
+    yield block.subarray(at, at + PIECE_BYTES);
+  }
 }
 
 interface Block {
@@ -71,38 +91,45 @@ async function* orderly<T>(
 
 /**
  * Blocks of exactly that size but for the last, of which there always is one. Their memory is used again once they are
- * freed.
+ * freed, and given back in the end.
  */
 async function* blocksOf(
   bytes: AsyncIterable<Uint8Array>,
   blockBytes: number,
 ): AsyncGenerator<Block, void, undefined> {
-  const spare: Uint8Array[] = [];
-  const take = (): Uint8Array => spare.pop() ?? new Uint8Array(blockBytes);
-  const blockOf = (buffer: Uint8Array, size: number, isLast: boolean): Block => ({
+  const spare: Uint8Array<ArrayBuffer>[] = [];
+  let isDone = false;
+  const take = (): Uint8Array<ArrayBuffer> =>
+    spare.pop() ?? new Uint8Array(Buffer.allocUnsafeSlow(blockBytes).buffer);
+  const blockOf = (buffer: Uint8Array<ArrayBuffer>, size: number, isLast: boolean): Block => ({
     block: buffer.subarray(0, size),
     isLast,
-    free: () => spare.push(buffer),
+    free: () => {
+      if (isDone) releaseChunk(buffer);
+      else spare.push(buffer);
+    },
   });
   let buffer = take();
   let filled = 0;
-  for await (const chunk of bytes) {
-    for (let at = 0; at < chunk.length; ) {
-      // Only now is it known that another follows.
-      if (filled === blockBytes) {
-        yield blockOf(buffer, filled, false);
-        buffer = take();
-        filled = 0;
+  try {
+    for await (const chunk of bytes) {
+      for (let at = 0; at < chunk.length; ) {
+        // Only now is it known that another follows.
+        if (filled === blockBytes) {
+          yield blockOf(buffer, filled, false);
+          buffer = take();
+          filled = 0;
+        }
+        const part = chunk.subarray(at, at + blockBytes - filled);
+        buffer.set(part, filled);
+        filled += part.length;
+        at += part.length;
       }
-      const part = chunk.subarray(at, at + blockBytes - filled);
-      buffer.set(part, filled);
-      filled += part.length;
-      at += part.length;
     }
+    isDone = true;
+    yield blockOf(buffer, filled, true);
+  } finally {
+    isDone = true;
+    for (const each of spare) releaseChunk(each);
   }
-  yield blockOf(buffer, filled, true);
-}
-
-async function* only(block: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
-  yield block;
 }

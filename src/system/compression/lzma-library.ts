@@ -1,8 +1,9 @@
 /** The library behind xz, which is loaded when it is first needed: it is native, and most commands do without. */
+import type * as napiLzma from '@napi-rs/lzma';
 import { FerryError } from '../../error.ts';
 
 /** What is used of `@napi-rs/lzma`. */
-export type LzmaLibrary = Pick<typeof import('@napi-rs/lzma'), 'xz' | 'XzCompressor'>;
+export type LzmaLibrary = Pick<typeof napiLzma, 'xz' | 'XzCompressor'>;
 
 let library: Promise<LzmaLibrary> | undefined;
 

@@ -5,19 +5,26 @@
 import { releaseChunk } from '../../bytes/release.ts';
 import type { RunningJob, Thread } from './thread.ts';
 
+export interface FeedOptions {
+  /** Bytes that were fed since the last call. */
+  readonly onBytes?: ((bytes: number) => void) | undefined;
+  /** Leaves the chunks of the source as they are, where they may be someone else's. */
+  readonly keepsChunks?: boolean | undefined;
+}
+
 export class StreamFeeder {
   readonly #source: AsyncIterable<Uint8Array>;
   readonly #thread: Thread;
-  readonly #onBytes: (bytes: number) => void;
+  readonly #options: FeedOptions;
   #buffer: Uint8Array<ArrayBuffer> | undefined;
   #filled = 0;
   #isStopped = false;
   #wake: (() => void) | undefined;
 
-  constructor(source: AsyncIterable<Uint8Array>, thread: Thread, onBytes: (bytes: number) => void) {
+  constructor(source: AsyncIterable<Uint8Array>, thread: Thread, options: FeedOptions = {}) {
     this.#source = source;
     this.#thread = thread;
-    this.#onBytes = onBytes;
+    this.#options = options;
   }
 
   /** Resolves once the thread was told of the end, or when it is stopped. @throws what the source throws */
@@ -34,8 +41,8 @@ export class StreamFeeder {
         }
         const { length } = next.value;
         await this.#copy(next.value, job);
-        releaseChunk(next.value);
-        this.#onBytes(length);
+        if (this.#options.keepsChunks !== true) releaseChunk(next.value);
+        this.#options.onBytes?.(length);
       }
     } finally {
       if (this.#buffer !== undefined) this.#thread.returnBuffer(this.#buffer);

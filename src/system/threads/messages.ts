@@ -5,6 +5,7 @@ import type { Compression } from '../../format/compression.ts';
 
 export type Job =
   | ({ readonly kind: 'pack'; readonly tree: string } & PackJob)
+  | { readonly kind: 'decompress'; readonly compression: ThreadDecompression }
   | ({ readonly kind: 'unpack-tree'; readonly tree: string } & UnpackJob)
   | ({ readonly kind: 'unpack-stream' } & UnpackJob)
   | {
@@ -14,6 +15,9 @@ export type Job =
       readonly scanFor: readonly string[];
     }
   | { readonly kind: 'remove'; readonly tree: string };
+
+/** What is decompressed by threads of ours. */
+export type ThreadDecompression = Extract<Compression, 'bzip2' | 'lzip'>;
 
 export interface PackJob {
   /** Bytes of the chunks that are sent, at most. */
@@ -37,7 +41,7 @@ export type JobResult = (TreeDigest | PackDigest) & { readonly found: readonly s
 
 export type ToWorker =
   | { readonly kind: 'job'; readonly job: Job }
-  /** More of the stream of `unpack-stream`. Its buffer comes back once it is used up. */
+  /** More of the stream of `unpack-stream` or `decompress`. Its buffer comes back once it is used up. */
   | { readonly kind: 'chunk'; readonly bytes: Uint8Array<ArrayBuffer> }
   | { readonly kind: 'end' }
   /** Goes with the flag in shared memory, for a thread that waits for messages. */

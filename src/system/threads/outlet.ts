@@ -37,7 +37,9 @@ export async function openOutlet(
       return new BlockOutlet(blockCodec(compression, resolved), chunkBytes, send);
     case 'xz':
       return new XzOutlet(await loadLzma(), resolved, chunkBytes, send);
-    default:
+    case 'br':
+    case 'bzip2':
+    case 'lzip':
       throw new FerryError('internal', `a thread got ${compression} to compress with`);
   }
 }

@@ -160,7 +160,7 @@ class ThreadedTreeWorkers implements TreeWorkers {
     job: UnpackJob,
     { onBytes, signal }: Pick<UnpackRequest, 'onBytes' | 'signal'>,
   ): Promise<JobResult> {
-    const feeder = new StreamFeeder(source, thread, (bytes) => onBytes?.(bytes));
+    const feeder = new StreamFeeder(source, thread, { onBytes });
     const listener = { onBuffer: () => feeder.bufferIsBack() };
     let failure: { readonly error: unknown } | undefined;
     const running = this.#others.start(thread, { kind: 'unpack-stream', ...job }, listener, signal);

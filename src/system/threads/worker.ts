@@ -5,6 +5,7 @@ import { isStopRequested, markCreated, takeCredit, type Control } from './contro
 import { copyTree, hashTree, packTree, StreamUnpacker, type JobContext } from './jobs.ts';
 import { errorToData, type Job, type JobResult, type ToMain, type ToWorker } from './messages.ts';
 import { removeTree } from '../tree/remove-tree.ts';
+import { StreamDecompressor } from './stream-decompressor.ts';
 
 /** Progress is told when so many bytes have come together. */
 const PROGRESS_STEP = 1024 * 1024;
@@ -16,7 +17,7 @@ if (port === null) throw new Error('not a worker thread');
 /** Thrown by a checkpoint. */
 const STOPPED = Symbol('stopped');
 
-let stream: StreamUnpacker | undefined;
+let stream: StreamUnpacker | StreamDecompressor | undefined;
 
 // One message after the other: a job may have to load something before it goes on.
 let handled: Promise<void> = Promise.resolve();
@@ -62,6 +63,9 @@ async function start(job: Job): Promise<void> {
       break;
     case 'unpack-stream':
       stream = new StreamUnpacker(job, await createContext(job.stripXattrs));
+      break;
+    case 'decompress':
+      stream = new StreamDecompressor(job.compression, send);
       break;
     case 'hash':
       finish(hashTree(job.tree, job.ca, job.scanFor, await createContext(false)));
