@@ -139,6 +139,7 @@ export class S3Connection implements AsyncDisposable {
     return translateS3Error(error, {
       ...request,
       location: this.location,
+      region: this.#region,
       isAnonymous: this.#isAnonymous,
     });
   }
@@ -208,9 +209,20 @@ export class S3Connection implements AsyncDisposable {
   }
 
   async #start(): Promise<Opened> {
+    try {
+      return await this.#load();
+    } catch (error) {
+      // A service that gives credentials may be back when the next request is made.
+      this.#opened = undefined;
+      throw error;
+    }
+  }
+
+  async #load(): Promise<Opened> {
     const sdk = await import('@aws-sdk/client-s3');
     const { location } = this;
-    const credentials = await chooseCredentials(sdk, location, this.#options.variables);
+    const { variables } = this.#options;
+    const credentials = await chooseCredentials(sdk, location, variables, this.#handler);
     return this.#connect(sdk, credentials);
   }
 

@@ -7,6 +7,8 @@
 import type * as SdkModule from '@aws-sdk/client-s3';
 import type { Variables } from '../../config/environment.ts';
 import { FerryError, messageOf } from '../../error.ts';
+import { printable } from './s3-errors.ts';
+import type { S3HttpHandler } from './s3-http-handler.ts';
 import type { S3Location } from './s3-location.ts';
 
 type Provider = NonNullable<SdkModule.S3ClientConfig['credentials']>;
@@ -24,6 +26,7 @@ export async function chooseCredentials(
   sdk: typeof SdkModule,
   location: S3Location,
   variables: Variables,
+  requestHandler: S3HttpHandler,
 ): Promise<S3Credentials> {
   if (location.profile === undefined) {
     const own = keysIn(variables);
@@ -33,6 +36,8 @@ export async function chooseCredentials(
   const config: ChainConfig = {
     region: location.region ?? 'us-east-1',
     logger: SILENT,
+    // Services that give credentials are behind the same proxies.
+    requestHandler,
     ...(profile === undefined ? {} : { profile }),
     ...metadataLimits(variables),
   };
@@ -44,7 +49,7 @@ export async function chooseCredentials(
     const isNone = messageOf(error) === NOTHING_FOUND;
     if (isNone && location.profile === undefined) return 'none';
     const whose = profile === undefined ? 'the AWS configuration' : `the AWS profile "${profile}"`;
-    const why = isNone ? 'it has none, or is not there' : messageOf(error);
+    const why = isNone ? 'it has none, or is not there' : printable(messageOf(error));
     throw new FerryError(
       'denied',
       `cannot open "${location.uri}": no credentials from ${whose}: ${why}`,

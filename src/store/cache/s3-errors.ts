@@ -23,6 +23,8 @@ export interface FailedRequest {
   readonly doing: string;
   readonly key: string;
   readonly location: S3Location;
+  /** To which it was made. */
+  readonly region: string;
   /** Whether the request had no signature, as there are no credentials. */
   readonly isAnonymous: boolean;
 }
@@ -182,7 +184,7 @@ function explain(failure: S3Failure, request: FailedRequest): Explanation {
       };
     default:
   }
-  if (region !== undefined && isWrongRegion(failure)) {
+  if (region !== undefined && region !== request.region && isWrongRegion(failure)) {
     return {
       code: 'usage',
       why: `the bucket is in the region ${region}`,
@@ -266,8 +268,8 @@ function parseRetryAfter(text: string): number | undefined {
   return Number.isNaN(ms) ? undefined : Math.min(Math.max(ms, 0), RETRY_AFTER_MAX_MS);
 }
 
-/** One line of what a server says: it may be anything. */
-function printable(message: string): string {
+/** One line of what a server or a program says: it may be anything. */
+export function printable(message: string): string {
   const line = message.replaceAll(/[\p{Cc}\p{Cf}]+/gu, ' ').trim();
   return line.length > MESSAGE_LENGTH_MAX ? `${line.slice(0, MESSAGE_LENGTH_MAX)}…` : line;
 }

@@ -47,6 +47,8 @@ interface SdkResponse {
 const COLLECTED_BYTES_MAX = 16 * 1024 * 1024;
 /** How long a server may think about whether it wants a body, before it gets it unasked (RFC 9110, 10.1.1). */
 const CONTINUE_WAIT_MS = 1000;
+/** Unlike a connection that was lost, one that doesn't come to stand costs too much to try again. */
+const CONNECT_LATE = 'ERR_CONNECT_LATE';
 
 export class S3HttpHandler {
   readonly metadata = { handlerProtocol: 'http/1.1' };
@@ -119,6 +121,8 @@ export class S3HttpHandler {
       path: `${path}${queryOf(query)}`,
       headers,
       agent: isPlain ? this.#agents['http:'] : this.#agents['https:'],
+      // For the tunnel through a proxy, which nothing else ends. The limit on silence takes its place later.
+      timeout: this.#options.connectTimeoutMs,
     });
   }
 
@@ -131,7 +135,7 @@ export class S3HttpHandler {
       });
       // Also what comes when there is an answer already: the reader of its body gets that from there.
       sent.on('error', reject);
-      this.#limitConnecting(sent);
+      this.#limitConnecting(sent, reject);
       sent.once('socket', (socket) => {
         this.#limitSilence(socket, sent, () => response);
       });
@@ -139,10 +143,13 @@ export class S3HttpHandler {
     });
   }
 
-  #limitConnecting(sent: ClientRequest): void {
+  #limitConnecting(sent: ClientRequest, reject: (error: Error) => void): void {
     const { connectTimeoutMs } = this.#options;
     const timer = setTimeout(() => {
-      sent.destroy(lateError(`no connection within ${connectTimeoutMs / 1000} s`));
+      const error = lateError(`no connection within ${connectTimeoutMs / 1000} s`, CONNECT_LATE);
+      // While it has no socket yet, destroying it tells nobody.
+      reject(error);
+      sent.destroy(error);
     }, connectTimeoutMs);
     const stop = (): void => clearTimeout(timer);
     sent.once('close', stop);
@@ -191,9 +198,9 @@ function sendBody(sent: ClientRequest, { body, headers }: SdkRequest): void {
       sent.end(body ?? '');
       return;
     }
-    body.on('error', (error) => sent.destroy(error));
     body.pipe(sent);
   };
+  if (typeof body === 'object' && 'pipe' in body) body.on('error', (error) => sent.destroy(error));
   const asksFirst = Object.entries(headers).some(
     ([name, value]) => name.toLowerCase() === 'expect' && value === '100-continue',
   );
@@ -226,8 +233,8 @@ async function collect(received: IncomingMessage): Promise<Uint8Array> {
 }
 
 /** The name is the one by which the SDK, too, knows that time ran out. */
-function lateError(message: string): Error {
-  return Object.assign(new Error(message), { name: 'TimeoutError', code: 'ETIMEDOUT' });
+function lateError(message: string, code = 'ETIMEDOUT'): Error {
+  return Object.assign(new Error(message), { name: 'TimeoutError', code });
 }
 
 function joined(headers: IncomingMessage['headers']): Record<string, string> {

@@ -132,8 +132,8 @@ class S3ObjectsOfBucket implements S3Objects {
       const failure = describeFailure(error);
       if (failure.status === 404) return undefined;
       // An answer to HEAD doesn't say why.
-      const mayBeAbsent = failure.status === 403 && failure.code === '';
-      if (mayBeAbsent) return await this.#headByReading(request, key === CACHE_INFO);
+      const isUnclear = failure.status !== undefined && failure.status < 500 && failure.code === '';
+      if (isUnclear) return await this.#headByReading(request, key === CACHE_INFO);
       throw this.#connection.translate(error, request);
     }
   }
