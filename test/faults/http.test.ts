@@ -253,25 +253,27 @@ test('what is too long is refused at once', async () => {
   await failure(other.objects.read('nar/x', { bytesMax: 1000 }), 'corrupt');
 });
 
-test('a guess at the size that was wrong costs no more than asking again', async () => {
-  await using server = await withLarge();
-  for (let i = 0; i < 40; i += 1) server.objects.set(`nar/${i}`, Buffer.from(`nar ${i}`));
-  const { objects } = await openAt(server.origin, { connectionsMax: 2 });
-  await using _ = objects;
-  const sizeHint = 100;
-  const small = Array.from({ length: 40 }, async (_entry, i) => {
-    const body = await objects.get(`nar/${i}`, { sizeHint });
-    assert.ok(body);
-    return Buffer.concat(await Array.fromAsync(body.bytes)).toString();
+for (const chunked of [false, true]) {
+  const how = chunked ? 'that is told by nobody' : 'that is announced';
+  test(`a guess at the size that was wrong costs no more than asking again: a size ${how}`, async () => {
+    await using server = await withLarge({ chunked });
+    for (let i = 0; i < 60; i += 1) {
+      server.objects.set(`nar/${i}`, i % 20 === 7 ? large : Buffer.from(`nar ${i}`));
+    }
+    const { objects, said } = await openAt(server.origin, { connectionsMax: 2 });
+    await using _ = objects;
+    const fetched = Array.from({ length: 60 }, async (_entry, i) => {
+      const body = await objects.get(`nar/${i}`, { sizeHint: 100 });
+      assert.ok(body);
+      return Buffer.concat(await Array.fromAsync(body.bytes));
+    });
+    for (const [i, bytes] of (await Promise.all(fetched)).entries()) {
+      assert.ok(bytes.equals(server.objects.get(`nar/${i}`) ?? Buffer.alloc(0)), `nar/${i}`);
+    }
+    assert.ok(server.seen.length < 100, `${server.seen.length} requests`);
+    assert.deepEqual(said, []);
   });
-  const body = await objects.get('nar/x', { sizeHint });
-  assert.ok(body);
-  assert.ok(Buffer.concat(await Array.fromAsync(body.bytes)).equals(large));
-  assert.deepEqual(
-    await Promise.all(small),
-    Array.from({ length: 40 }, (_entry, i) => `nar ${i}`),
-  );
-});
+}
 
 test('a body that nobody reads holds up nobody else', async () => {
   await using server = await withLarge();

@@ -3,6 +3,7 @@
  * decided anew who we are there: credentials go to the server that they are meant for, and never from https to http.
  */
 import { FerryError } from '../../error.ts';
+import { TooLongToShareError } from './connect-error.ts';
 import type { WireAnswer, WireRequest } from './exchange.ts';
 import type { HttpBody, HttpMethod, HttpOptions, HttpRequest } from './http-types.ts';
 import { basicAuthorization, parseHttpUrl, printUrl, splitCredentials } from './http-url.ts';
@@ -70,6 +71,7 @@ export class Journey {
         const retryAfterMs = parseRetryAfter(headers.get('retry-after'), Date.now());
         failure = new RefusedForNowError(status, statusName(status), retryAfterMs);
       } catch (error) {
+        if (error instanceof TooLongToShareError) this.becomeLong();
         failure = error;
       }
       await attempts.failed(failure, this.trip);

@@ -13,7 +13,7 @@ import type { HttpRetries } from './http-types.ts';
 import type { Server } from './server.ts';
 
 /** Somebody who came so far has not been waiting in vain: his attempts count anew. */
-const PROGRESS_BYTES = 1024 * 1024;
+const PROGRESS_BYTES = 256 * 1024;
 
 /** Connections that were closed while a request was on its way are normal; so many in a row are not. */
 const STALE_MAX = 3;
@@ -73,6 +73,7 @@ export class Attempts {
   progressed(byteCount: number): void {
     this.#progressBytes += byteCount;
     if (this.#progressBytes < PROGRESS_BYTES) return;
+    this.#progressBytes = 0;
     this.#failed = 0;
     this.#stale = 0;
     this.#since = performance.now();
@@ -82,7 +83,6 @@ export class Attempts {
   async failed(error: unknown, { server, startedAt }: Trip): Promise<void> {
     const { retries, doing, onDiagnostic, signal } = this.#context;
     signal?.throwIfAborted();
-    this.#progressBytes = 0;
     if (error instanceof TooLongToShareError) return;
     if (error instanceof StaleConnectionError && this.#stale < STALE_MAX) {
       this.#stale += 1;
