@@ -36,6 +36,7 @@ export function openSession(context: CommandContext): Session {
         settings,
         env: context.env,
         workers,
+        overrides: context.overrides,
         onDiagnostic: (line) => {
           // The far end complains when we leave in the middle: that is no news.
           if (!context.signal.aborted) session.onLine(printable(line));

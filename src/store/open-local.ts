@@ -1,5 +1,5 @@
 /** A local store from its URI, the settings and the environment: which directories, which trust, whether it can be had. */
-import { existsSync } from 'node:fs';
+import { accessSync, constants, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { storeDirOf, type Environment } from '../config/environment.ts';
 import type { Settings } from '../config/settings.ts';
@@ -9,6 +9,7 @@ import { groupIdOf } from '../system/groups.ts';
 import type { TreeWorkers } from '../system/tree-jobs.ts';
 import { openLocalStore, type LocalStore } from './local/local-store.ts';
 import { locateStore, type DefaultLocations } from './local/locations.ts';
+import { daemonSocketOf, locateDaemonStore } from './worker/daemon-socket.ts';
 
 /** The parameters that a local store's URI may have. */
 export const localParameters: readonly string[] = [
@@ -61,17 +62,34 @@ export async function openLocal(
   });
 }
 
+export type AutoChoice =
+  | { readonly kind: 'local'; readonly root?: string | undefined }
+  | { readonly kind: 'daemon' };
+
 /**
- * Where `auto` leads on this machine: its own store, or one below the home directory for who may not have that and
- * where there is none (as Nix does on Linux).
+ * Where `auto` leads on this machine, as in Nix: its own store for who may write to it, else its daemon where there is
+ * one, else (on Linux, where there is no store at all) one below the home directory.
  */
-export function autoRoot(env: Environment, parameters: Parameters): string | undefined {
+export function chooseAuto(env: Environment, parameters: Parameters): AutoChoice {
+  const locations = locateDaemonStore(parameters, defaultLocations(env));
+  if (env.isRoot || isWritable(locations.stateDir)) return { kind: 'local' };
+  if (existsSync(daemonSocketOf(env, locations))) return { kind: 'daemon' };
   const { NIX_STORE_DIR: storeDir, NIX_STATE_DIR: state } = env.variables;
   const isMoved = storeDir !== undefined || state !== undefined || parameters.size > 0;
-  if (env.isRoot || isMoved || process.platform !== 'linux') return undefined;
-  return existsSync(defaultLocations(env).stateDir)
-    ? undefined
-    : join(env.variables['NIX_DATA_HOME'] ?? join(env.dataHome, 'nix'), 'root');
+  if (isMoved || process.platform !== 'linux' || existsSync(locations.stateDir)) {
+    return { kind: 'local' };
+  }
+  const root = join(env.variables['NIX_DATA_HOME'] ?? join(env.dataHome, 'nix'), 'root');
+  return { kind: 'local', root };
+}
+
+function isWritable(dir: string): boolean {
+  try {
+    accessSync(dir, constants.R_OK | constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** The machine's own directories: those that Nix was built with, or moved by variables. */

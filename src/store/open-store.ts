@@ -5,7 +5,13 @@ import { parseStoreUri, type Parameters, type StoreUri } from '../config/store-u
 import { FerryError } from '../error.ts';
 import { openTreeWorkers } from '../system/threads/tree-workers.ts';
 import type { TreeWorkers } from '../system/tree-jobs.ts';
-import { autoRoot, localParameters, openLocal, type LocalContext } from './open-local.ts';
+import {
+  chooseAuto,
+  defaultLocations,
+  localParameters,
+  openLocal,
+  type LocalContext,
+} from './open-local.ts';
 import type { Store } from './store.ts';
 import { substituterParameters, substituterParametersOf } from './wrap/substituter-parameters.ts';
 
@@ -19,6 +25,8 @@ export interface OpenStoreOptions {
   readonly workers?: TreeWorkers | undefined;
   /** What the far end says on the side (ssh, the remote program), line by line. */
   readonly onDiagnostic?: ((line: string) => void) | undefined;
+  /** Settings that were changed for this one use: a daemon is told of them. */
+  readonly overrides?: ReadonlyMap<string, string> | undefined;
 }
 
 /**
@@ -42,7 +50,8 @@ export async function openStore(uri?: string, options: OpenStoreOptions = {}): P
   const workers = options.workers ?? ownWorkers;
   if (workers === undefined) throw new FerryError('internal', 'no workers');
   try {
-    const context = { env, settings, workers, onDiagnostic: options.onDiagnostic };
+    const { onDiagnostic, overrides } = options;
+    const context = { env, settings, workers, onDiagnostic, overrides };
     const store = await openKind(uri ?? settings.store, context);
     return ownWorkers === undefined ? store : disposingAlso(store, ownWorkers);
   } catch (error) {
@@ -53,6 +62,7 @@ export async function openStore(uri?: string, options: OpenStoreOptions = {}): P
 
 interface Context extends LocalContext {
   readonly onDiagnostic: ((line: string) => void) | undefined;
+  readonly overrides: ReadonlyMap<string, string> | undefined;
 }
 
 async function openKind(text: string, context: Context): Promise<Store> {
@@ -66,9 +76,12 @@ async function openUri(text: string, uri: StoreUri, context: Context): Promise<S
     warnOfUnknown(text, uri.parameters, known, context);
   };
   switch (uri.kind) {
-    case 'auto':
+    case 'auto': {
+      const choice = chooseAuto(context.env, uri.parameters);
+      if (choice.kind === 'daemon') return openDaemon(uri, context, warn);
       warn(localParameters);
-      return openLocal(autoRoot(context.env, uri.parameters), uri.parameters, context);
+      return openLocal(choice.root, uri.parameters, context);
+    }
     case 'local':
       warn(localParameters);
       return openLocal(uri.root, uri.parameters, context);
@@ -78,8 +91,13 @@ async function openUri(text: string, uri: StoreUri, context: Context): Promise<S
       return openSshStore(uri, context);
     }
     case 'daemon':
-    case 'ssh-ng':
-      throw unsupportedKind(text, uri);
+      return openDaemon(uri, context, warn);
+    case 'ssh-ng': {
+      const { openSshNgStore } = await import('./worker/open-ssh-ng-store.ts');
+      const { sshParameters } = await import('./far/ssh-far-end.ts');
+      warn(sshParameters);
+      return openSshNgStore(uri, context);
+    }
     case 'file':
     case 'http':
     case 'https':
@@ -88,16 +106,22 @@ async function openUri(text: string, uri: StoreUri, context: Context): Promise<S
   }
 }
 
+async function openDaemon(
+  uri: Pick<Extract<StoreUri, { kind: 'daemon' }>, 'socket' | 'parameters'>,
+  context: Context,
+  warn: (known: readonly string[]) => void,
+): Promise<Store> {
+  const { daemonParameters, openDaemonStore } = await import('./worker/open-daemon-store.ts');
+  warn(daemonParameters);
+  return openDaemonStore(uri, { ...context, defaults: defaultLocations(context.env) });
+}
+
 function unsupportedKind(text: string, uri: StoreUri): FerryError {
-  const instead =
-    uri.kind === 'ssh-ng'
-      ? `ssh://${text.slice('ssh-ng://'.length)} reaches the same machine`
-      : undefined;
   return new FerryError(
     'unsupported',
     `cannot open "${text}": there are no ${uri.kind} stores in this release`,
     {
-      hint: instead ?? 'the kinds it has are ssh://, local and a directory',
+      hint: 'the kinds it has are ssh://, ssh-ng://, unix://, daemon, local and a directory',
     },
   );
 }

@@ -5,6 +5,8 @@ import type { StorePath } from '../../format/store-path.ts';
 /** What there is to know of a connection to keep several of them. */
 export interface Reusable {
   readonly isAlive: boolean;
+  /** Finds out whether it still is, where there is reason to doubt that. */
+  confirm?(signal: AbortSignal | undefined): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -46,6 +48,7 @@ export class Connections<C extends Reusable> {
     const open = this.#slots[index];
     if (open !== undefined) {
       const connection = await open;
+      await connection.confirm?.(signal);
       if (connection.isAlive || this.#isClosed) return connection;
       await connection.close();
       // Another caller may have replaced it meanwhile.

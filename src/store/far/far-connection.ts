@@ -97,6 +97,16 @@ export class FarConnection {
     }
   }
 
+  /** Waits for the far end in the middle of writing to it: its silence counts meanwhile. */
+  async whileHeldUp<T>(promise: Promise<T>): Promise<T> {
+    this.#isHeldUp = true;
+    try {
+      return await promise;
+    } finally {
+      this.#isHeldUp = false;
+    }
+  }
+
   /** Gives the connection up, with this error for everyone who uses it. */
   fail(error: unknown): void {
     if (this.#failure !== undefined) return;

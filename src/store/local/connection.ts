@@ -54,11 +54,11 @@ export interface StoreConnection extends Disposable {
 }
 
 const WRITE_HINT =
-  'run it as the owner of the store (root for most), or through the Nix that is here and its daemon: --to ssh://localhost';
+  'run it as the owner of the store (root for most), or through the daemon that is here: --to daemon';
 const READ_ONLY_HINT =
-  'it is mounted read-only: on NixOS root may write to it all the same, others go through the Nix that is here (--to ssh://localhost)';
+  'it is mounted read-only: on NixOS root may write to it all the same, others go through the daemon that is here (--to daemon)';
 const READ_HINT =
-  'run it as the owner of the store (root for most), or through the Nix that is here and its daemon: --from ssh://localhost';
+  'run it as the owner of the store (root for most), or through the daemon that is here: --from daemon';
 
 export function connect(options: ConnectionOptions): StoreConnection {
   const { storeDir, realDir, stateDir, uri } = options;

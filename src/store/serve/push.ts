@@ -1,18 +1,18 @@
 /**
  * Sending paths ahead of their acknowledgements. The far end works through them in order, one answer for each, so the
- * round trip is paid once and not for every path. A path goes over a connection when all it refers to is valid, or
- * went over the same connection before it.
+ * round trip is paid once and not for every path.
  */
 import { FerryError, isFerryError, messageOf } from '../../error.ts';
-import { otherReferences, type PathInfo } from '../../format/path-info.ts';
+import type { PathInfo } from '../../format/path-info.ts';
 import { printStorePath, type StoreDir, type StorePath } from '../../format/store-path.ts';
 import { queryValidPaths } from '../../wire/serve/protocol.ts';
-import { unlessAborted } from '../../system/pause.ts';
 import type { AddOptions, PathToAdd } from '../store.ts';
 import type { Connections } from '../far/connections.ts';
 import type { Sink } from '../far/far-connection.ts';
 import type { ServeConnection } from './connection.ts';
 import { Lane, type Sent } from './push-lane.ts';
+import { Placement } from '../far/placement.ts';
+import { runPush, type PushSteps } from '../far/run-push.ts';
 import { keepNar, sendNar, skipNar } from '../far/send-nar.ts';
 
 export interface PushTarget {
@@ -33,40 +33,14 @@ export async function pushPaths(
   paths: AsyncIterable<PathToAdd>,
   options: AddOptions,
 ): Promise<void> {
-  const push = new Push(target, options);
-  const iterator = paths[Symbol.asyncIterator]();
-  let isWaiting = false;
-  let isOver = false;
-  try {
-    await push.open();
-    for (;;) {
-      isWaiting = true;
-      // A far end that fails while the source is slow is not to be waited out.
-      const next = await unlessAborted(iterator.next(), push.failed);
-      isWaiting = false;
-      if (next.done === true) break;
-      await push.add(next.value);
-    }
-    isOver = true;
-    await push.settle();
-  } catch (error) {
-    throw await push.giveUp(error);
-  } finally {
-    push.close();
-    if (!isOver) {
-      const closed = Promise.resolve(iterator.return?.()).catch(() => {});
-      // A source that is being waited for only closes after it has answered.
-      if (!isWaiting) await closed;
-    }
-  }
+  await runPush(new Push(target, options), paths);
 }
 
-class Push {
+class Push implements PushSteps {
   readonly #target: PushTarget;
   readonly #options: AddOptions;
   readonly #lanes: Lane[] = [];
-  /** Where the paths that were sent are: on their way, or refused. Those that are neither are valid. */
-  readonly #states = new Map<StorePath, Lane | 'failed'>();
+  readonly #placement = new Placement<Lane>();
   readonly #failing = new AbortController();
   #failure: { readonly error: unknown } | undefined;
   /** Errors that aren't the far end's; they are passed on as they are. */
@@ -161,20 +135,11 @@ class Push {
   /** Where it may go now: over the one connection that all unacknowledged references went over, or the idlest. */
   async #laneFor(info: PathInfo): Promise<Lane> {
     while (await this.#recover()) {
-      const needed = new Set<Lane>();
-      for (const reference of otherReferences(info)) {
-        const state = this.#states.get(reference);
-        if (state !== undefined && state !== 'failed') needed.add(state);
-      }
-      const [first = this.#idlest(), ...others] = needed;
-      if (others.length === 0 && this.#hasRoom(first, info)) return first;
+      const lane = this.#placement.choose(info, this.#lanes);
+      if (lane !== undefined && this.#hasRoom(lane, info)) return lane;
       await this.#changed.promise;
     }
     throw this.#failure?.error;
-  }
-
-  #idlest(): Lane {
-    return this.#lanes.reduce((best, lane) => (lane.bytes < best.bytes ? lane : best));
   }
 
   #hasRoom(lane: Lane, info: PathInfo): boolean {
@@ -191,7 +156,7 @@ class Push {
   ): Promise<void> {
     const chunks = Symbol.iterator in nar ? nar : undefined;
     const { storeDir } = this.#target;
-    this.#states.set(info.path, lane);
+    this.#placement.sent(info.path, lane);
     await lane.send(info, chunks, async (sink, head) => {
       const earlier = lane.unacknowledged.slice(0, -1);
       try {
@@ -216,7 +181,7 @@ class Push {
   }
 
   #added(path: StorePath): void {
-    this.#states.delete(path);
+    this.#placement.added(path);
     try {
       this.#options.onAdded?.(path);
     } catch (error) {
@@ -285,7 +250,7 @@ class Push {
   }
 
   #failIfDependent(info: PathInfo): boolean {
-    const failed = otherReferences(info).find((path) => this.#states.get(path) === 'failed');
+    const failed = this.#placement.failedReference(info);
     if (failed === undefined) return false;
     const { storeDir } = this.#target;
     const path = printStorePath(storeDir, info.path);
@@ -296,7 +261,7 @@ class Push {
   }
 
   #failPath(info: PathInfo, error: unknown): void {
-    this.#states.set(info.path, 'failed');
+    this.#placement.failed(info.path);
     this.#options.onFailed?.(info.path, error);
   }
 
