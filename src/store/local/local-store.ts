@@ -22,7 +22,9 @@ import type {
 import { addContent } from './add-content.ts';
 import { addPaths, type AddContext } from './add-paths.ts';
 import { addRoot } from './add-root.ts';
+import { addBuildLog, readBuildLog } from './build-log.ts';
 import { connect, type ConnectionOptions } from './connection.ts';
+import { deletePaths, type Deleted, type DeleteOptions } from './delete-paths.ts';
 import { makeDerivationReader } from './derivation-outputs.ts';
 import type { StoreQueries } from './queries.ts';
 import { refusalOf, type TrustPolicy } from './trust.ts';
@@ -63,6 +65,8 @@ export interface LocalStore extends Store {
   verifyPaths(paths: Iterable<StorePath>, options: VerifyContentsOptions): Promise<void>;
   /** Makes `link` a symbolic link to the path that keeps it from being collected as garbage for as long as it is there. */
   addRoot(link: string, path: StorePath, options?: CallOptions): Promise<void>;
+  /** Deletes paths that nothing needs: neither roots nor what isn't among them. They need not be valid. */
+  deletePaths(paths: Iterable<StorePath>, options?: DeleteOptions): Promise<Deleted>;
 }
 
 /** Paths after which everything else gets its turn, an abort among it: that is a few dozen milliseconds. */
@@ -253,6 +257,25 @@ export async function openLocalStore(options: LocalStoreOptions): Promise<LocalS
       await tempRoots.add([path], signal);
       if ((await store.queryValidPaths([path], { signal })).size === 0) throw notValid(path);
       addRoot(options, link, path);
+    },
+
+    async deletePaths(paths, deleteOptions = {}) {
+      deleteOptions.signal?.throwIfAborted();
+      const { stateDir } = options;
+      const writable = await connection.forWriting(deleteOptions.signal);
+      const context = { storeDir, realDir, stateDir, workers, store: writable };
+      return await deletePaths(context, paths, deleteOptions);
+    },
+
+    async readBuildLog(drv, { signal } = {}) {
+      signal?.throwIfAborted();
+      return readBuildLog(options.logDir, drv, signal);
+    },
+
+    async addBuildLog(drv, log, { signal } = {}) {
+      signal?.throwIfAborted();
+      if (readOnly) throw new FerryError('unsupported', `"${uri}" was opened read-only`);
+      await addBuildLog(options.logDir, drv, log);
     },
 
     async [Symbol.asyncDispose]() {

@@ -29,7 +29,7 @@ export function noFlags(): CommonFlags {
 const EVALUATION: Readonly<Record<string, number>> = {
   '--file': 1,
   '-f': 1,
-  '--expr': 0,
+  '--expr': 1,
   '--impure': 0,
   '--arg': 2,
   '--argstr': 2,

@@ -13,6 +13,11 @@ import { checkWords, parseVerbWords, PROGRAM, takeVerb } from './parse-verb-word
 import type { NixCall, NixVerb } from './verb.ts';
 import { verbGroups, verbTable, type VerbEntry } from './verb-table.ts';
 
+/** Without older spellings. */
+const ownVerbs = verbTable
+  .filter(({ deprecated }) => deprecated === undefined)
+  .map(({ name }) => name);
+
 /** The flags of all verbs together that matter most, for completions and help. */
 const options: OptionSpecs = {
   from: { help: 'copy: the store to copy from', value: 'STORE', completes: 'store' },
@@ -40,7 +45,7 @@ export const nix: Command = defineDropIn({
   description: [
     'Each verb takes the flags of the original, and every setting of nix.conf as a flag; "nix VERB --help" tells them. Under its own name, through a link to ferry, it is a drop-in for the program of Nix: same output, exit status 0 or 1 (store verify: as the original). No experimental feature needs to be enabled for it.',
     'What is not a path, such as nixpkgs#hello, is evaluated and built by the Nix that is installed; ferry then works on the paths that come of it.',
-    `The verbs: ${verbTable.map(({ name }) => name).join(', ')}.`,
+    `The verbs: ${ownVerbs.join(', ')}.`,
   ],
   arguments: [
     {
@@ -132,7 +137,7 @@ function unknownVerb(context: CommandContext, name: string): FerryError {
         : `there is no Nix on this machine that would know more`;
   return new FerryError(
     'unsupported',
-    `'${name}' is not a verb that ferry has: it has ${verbTable.map((entry) => entry.name).join(', ')}`,
+    `'${name}' is not a verb that ferry has: it has ${ownVerbs.join(', ')}`,
     { hint },
   );
 }

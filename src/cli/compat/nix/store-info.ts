@@ -4,6 +4,7 @@ import { asLocalStore } from '../../as-local-store.ts';
 import { defineVerb, type NixVerb } from './verb.ts';
 import { openSession } from '../../session.ts';
 import type { Store } from '../../../store/store.ts';
+import type { DaemonStore } from '../../../store/worker/daemon-store.ts';
 
 export const storeInfo: NixVerb = defineVerb({
   description: [],
@@ -41,8 +42,8 @@ interface StoreTraits {
 /** A daemon tells both; of a store on this machine the program is this one. */
 function traitsOf(store: Store): StoreTraits {
   if ('isTrusted' in store) {
-    const { isTrusted, daemonVersion } = store as { isTrusted?: boolean; daemonVersion?: string };
-    return { isTrusted, version: daemonVersion };
+    const { isTrusted, release } = store as DaemonStore;
+    return { isTrusted, version: release };
   }
   if (asLocalStore(store) !== undefined) return { version: `${version} (ferry)`, isTrusted: true };
   return store.uri.startsWith('file:') ? { isTrusted: true } : {};

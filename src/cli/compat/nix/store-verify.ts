@@ -66,9 +66,9 @@ export const storeVerify: NixVerb = defineVerb({
           output.line(
             `warning: cannot ask '${uri}' for signatures: ${printable(messageOf(error))}`,
           ),
-        onResult(result) {
+        onResult: inOrder(paths, (result) => {
           for (const line of linesOf(store, result, context.verbosity)) output.line(line);
-        },
+        }),
       });
       await output.settled();
       return statusOf(summary);
@@ -94,6 +94,24 @@ async function wantedPaths(
     ...sortTopologically([...infos.values()]).map(({ path }) => path),
     ...named.filter((path) => !known.has(path)),
   ];
+}
+
+/** Results come as they are found, and are told in the order of the paths. */
+function inOrder(
+  paths: readonly StorePath[],
+  tell: (result: PathVerification) => void,
+): (result: PathVerification) => void {
+  const waiting = new Map<StorePath, PathVerification>();
+  let at = 0;
+  return (found) => {
+    waiting.set(found.path, found);
+    for (let path = paths[at]; path !== undefined; path = paths[++at]) {
+      const result = waiting.get(path);
+      if (result === undefined) return;
+      waiting.delete(path);
+      tell(result);
+    }
+  };
 }
 
 function linesOf(store: Store, found: PathVerification, verbosity: number): string[] {

@@ -28,6 +28,11 @@ export const verbTable: readonly VerbEntry[] = [
     load: async () => (await import('./why-depends.ts')).whyDepends,
   },
   {
+    name: 'log',
+    summary: 'Print the log of the build of a path',
+    load: async () => (await import('./log.ts')).log,
+  },
+  {
     name: 'store info',
     summary: 'Say what a store is, and whether it answers',
     load: async () => (await import('./store-info.ts')).storeInfo,
@@ -82,6 +87,16 @@ export const verbTable: readonly VerbEntry[] = [
     name: 'store copy-sigs',
     summary: 'Copy signatures of paths from other stores',
     load: async () => (await import('./store-copy-sigs.ts')).storeCopySigs,
+  },
+  {
+    name: 'store copy-log',
+    summary: 'Copy logs of builds between stores',
+    load: async () => (await import('./log.ts')).storeCopyLog,
+  },
+  {
+    name: 'store delete',
+    summary: 'Delete paths that nothing needs',
+    load: async () => (await import('./store-delete.ts')).storeDelete,
   },
   {
     name: 'store diff-closures',
