@@ -83,6 +83,12 @@ export const setKind: SettingKind<readonly string[]> = {
   parse: (text) => [...new Set(wordsOf(text))].sort(),
 };
 
+/** Experimental features: some bring others with them. */
+export const featuresKind: SettingKind<readonly string[]> = {
+  ...setKind,
+  parse: (text) => setKind.parse(/\bflakes\b/.test(text) ? `${text} fetch-tree` : text),
+};
+
 export function wordsOf(text: string): string[] {
   return text.split(/[ \t\r\n]+/).filter((word) => word !== '');
 }

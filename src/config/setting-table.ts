@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs';
 import type { Environment } from './environment.ts';
 import {
   booleanKind,
+  featuresKind,
   listKind,
   numberKind,
   optionalPathKind,
@@ -206,7 +207,7 @@ export const settingTable: {
     initial: ({ variables }) => variables['NIX_IGNORE_SYMLINK_STORE'] === '1',
   },
   useXdgBaseDirectories: define('use-xdg-base-directories', booleanKind, false),
-  experimentalFeatures: define('experimental-features', setKind, []),
+  experimentalFeatures: define('experimental-features', featuresKind, []),
 };
 
 function define<T>(

@@ -194,8 +194,9 @@ test('a name that nobody knows is a warning, one that Nix knows is none', () => 
 
 test('additions on a command line add up, and come after what they add to', () => {
   const overrides = new Map<string, string>();
-  setOverride(overrides, 'extra-substituters', 'https://a');
-  setOverride(overrides, 'substituters', 'https://b');
+  setOverride(overrides, 'extra-substituters', 'https://gone');
+  setOverride(overrides, 'binary-caches', 'https://b');
+  setOverride(overrides, 'extra-binary-caches', 'https://a');
   setOverride(overrides, 'extra-substituters', 'https://c');
   setOverride(overrides, 'http2', 'true');
   setOverride(overrides, 'http2', 'false');

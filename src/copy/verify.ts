@@ -16,8 +16,8 @@ export interface VerifyOptions extends CallOptions {
   /** Look for signatures. Default true. */
   readonly trust?: boolean | undefined;
   /**
-   * So many different trusted keys must have signed. By default it is one, and what was built by the store itself
-   * needs none.
+   * So many different trusted keys must have signed. By default, which is also what 0 means, it is one, and what was
+   * built by the store itself needs none.
    */
   readonly sigsNeeded?: number | undefined;
   readonly trustedKeys: TrustedKeys;
@@ -139,7 +139,7 @@ async function judgeTrust(
 ): Promise<Map<StorePath, TrustResult>> {
   const needed = Math.max(sigsNeeded ?? 1, 1);
   const judge = (info: PathInfo, more: Iterable<string> = []): TrustResult => {
-    const because = reasonFor(store, info, sigsNeeded === undefined);
+    const because = reasonFor(store, info, (sigsNeeded ?? 0) === 0);
     const signedBy = trustedSigners(store, info, [...info.signatures, ...more], trustedKeys);
     const isTrusted = because !== undefined || signedBy.length >= needed;
     return { isTrusted, because, signedBy, needed };
