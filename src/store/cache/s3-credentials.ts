@@ -7,7 +7,7 @@
 import type * as SdkModule from '@aws-sdk/client-s3';
 import type { Variables } from '../../config/environment.ts';
 import { FerryError, messageOf } from '../../error.ts';
-import { printable } from './s3-errors.ts';
+import { describeFailure, printable } from './s3-errors.ts';
 import type { S3HttpHandler } from './s3-http-handler.ts';
 import type { S3Location } from './s3-location.ts';
 
@@ -21,7 +21,10 @@ export type S3Credentials = Provider | 'none';
  */
 const METADATA_TIMEOUT_MS = 450;
 
-/** @throws FerryError `denied` where a profile is named, or there is one, that gives none. */
+/**
+ * @throws FerryError `denied` where the URI names a profile that gives none, or what there is says no; `unavailable`
+ *   where the service that would give them can't be reached.
+ */
 export async function chooseCredentials(
   sdk: typeof SdkModule,
   location: S3Location,
@@ -50,8 +53,10 @@ export async function chooseCredentials(
     if (isNone && location.profile === undefined) return 'none';
     const whose = profile === undefined ? 'the AWS configuration' : `the AWS profile "${profile}"`;
     const why = isNone ? 'it has none, or is not there' : printable(messageOf(error));
+    const { status, code } = describeFailure(error);
+    const isLost = status === undefined && code !== 'CredentialsProviderError';
     throw new FerryError(
-      'denied',
+      isLost ? 'unavailable' : 'denied',
       `cannot open "${location.uri}": no credentials from ${whose}: ${why}`,
       {
         store: location.uri,

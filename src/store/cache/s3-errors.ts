@@ -122,7 +122,7 @@ export function translateS3Error(error: unknown, request: FailedRequest): unknow
 }
 
 const NO_CREDENTIALS =
-  'no AWS credentials were found, so the request had no signature: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile with ?profile=';
+  'no AWS credentials were found, so the request had no signature: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile that has some (AWS_PROFILE, ?profile=)';
 
 function explain(failure: S3Failure, request: FailedRequest): Explanation {
   const { location, isAnonymous } = request;
