@@ -3,7 +3,7 @@ import { chownSync, mkdtempSync, rmSync } from 'node:fs';
 import { homedir, tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { readEnvironment, storeDirOf } from './environment.ts';
+import { logDirOf, readEnvironment, stateDirOf, storeDirOf } from './environment.ts';
 
 test('directories follow the XDG specification, and Nix has variables of its own', () => {
   const env = readEnvironment({ HOME: '/none' });
@@ -36,5 +36,17 @@ test("somebody else's HOME is not ours", { skip: process.geteuid?.() !== 0 }, ()
 test('the store directory must be absolute', () => {
   assert.equal(storeDirOf(readEnvironment({})), '/nix/store');
   assert.equal(storeDirOf(readEnvironment({ NIX_STORE: '/a/', NIX_STORE_DIR: '/b' })), '/b');
+  assert.equal(storeDirOf(readEnvironment({ NIX_STORE_DIR: '' })), '/nix/store');
   assert.throws(() => storeDirOf(readEnvironment({ NIX_STORE_DIR: 'a' })), { code: 'usage' });
+});
+
+test('a directory is never below the one that we happen to be started in', () => {
+  const env = readEnvironment({ NIX_STATE_DIR: 'var', NIX_LOG_DIR: './log' });
+  assert.throws(() => stateDirOf(env), {
+    code: 'usage',
+    message: 'NIX_STATE_DIR is "var", not an absolute path',
+  });
+  assert.throws(() => logDirOf(env), { code: 'usage' });
+  const empty = readEnvironment({ NIX_STATE_DIR: '', NIX_LOG_DIR: '' });
+  assert.deepEqual([stateDirOf(empty), logDirOf(empty)], ['/nix/var/nix', '/nix/var/log/nix']);
 });

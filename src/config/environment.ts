@@ -5,6 +5,7 @@
 import { statSync } from 'node:fs';
 import { homedir, userInfo } from 'node:os';
 import { isAbsolute, join } from 'node:path';
+import { FerryError } from '../error.ts';
 import { defaultStoreDir, parseStoreDir, type StoreDir } from '../format/store-path.ts';
 
 export type Variables = Readonly<Record<string, string | undefined>>;
@@ -60,8 +61,25 @@ export function readEnvironment(variables: Variables = process.env): Environment
 
 /** The store directory of all stores that aren't told another. @throws FerryError `usage` when it isn't absolute. */
 export function storeDirOf({ variables }: Environment): StoreDir {
-  const text = variables['NIX_STORE_DIR'] ?? variables['NIX_STORE'];
-  return text === undefined ? defaultStoreDir : parseStoreDir(text);
+  const text = variables['NIX_STORE_DIR'] || variables['NIX_STORE'];
+  return text === undefined || text === '' ? defaultStoreDir : parseStoreDir(text);
+}
+
+/** Where the machine's own store keeps its database. @throws FerryError `usage` when it isn't absolute. */
+export function stateDirOf(env: Environment): string {
+  return directoryOf(env, 'NIX_STATE_DIR', '/nix/var/nix');
+}
+
+/** Where the machine's own store keeps logs. @throws FerryError `usage` when it isn't absolute. */
+export function logDirOf(env: Environment): string {
+  return directoryOf(env, 'NIX_LOG_DIR', '/nix/var/log/nix');
+}
+
+/** A relative one would depend on where we were started; empty is as not set, as in Nix. */
+function directoryOf({ variables }: Environment, name: string, otherwise: string): string {
+  const text = variables[name] || otherwise;
+  if (isAbsolute(text)) return text;
+  throw new FerryError('usage', `${name} is "${text}", not an absolute path`);
 }
 
 /**

@@ -33,8 +33,6 @@ const NOT_FOR_DAEMONS: ReadonlySet<string> = new Set([
   'fallback',
   'substitute',
   'experimental-features',
-  'use-xdg-base-directories',
-  'netrc-file',
 ]);
 
 type AnyDefinition = SettingDefinition<unknown>;

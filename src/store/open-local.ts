@@ -1,7 +1,7 @@
 /** A local store from its URI, the settings and the environment: which directories, which trust, whether it can be had. */
 import { accessSync, constants, existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { storeDirOf, type Environment } from '../config/environment.ts';
+import { logDirOf, stateDirOf, storeDirOf, type Environment } from '../config/environment.ts';
 import type { Settings } from '../config/settings.ts';
 import { booleanParameter, type Parameters } from '../config/store-uri.ts';
 import { loadTrustedKeys } from '../config/trusted-keys.ts';
@@ -79,7 +79,7 @@ export function chooseAuto(env: Environment, parameters: Parameters): AutoChoice
   if (isMoved || process.platform !== 'linux' || existsSync(locations.stateDir)) {
     return { kind: 'local' };
   }
-  const root = join(env.variables['NIX_DATA_HOME'] ?? join(env.dataHome, 'nix'), 'root');
+  const root = join(env.nixDataHome, 'root');
   return { kind: 'local', root };
 }
 
@@ -94,12 +94,7 @@ function isWritable(dir: string): boolean {
 
 /** The machine's own directories: those that Nix was built with, or moved by variables. */
 export function defaultLocations(env: Environment): DefaultLocations {
-  const { variables } = env;
-  return {
-    storeDir: storeDirOf(env),
-    stateDir: variables['NIX_STATE_DIR'] ?? '/nix/var/nix',
-    logDir: variables['NIX_LOG_DIR'] ?? '/nix/var/log/nix',
-  };
+  return { storeDir: storeDirOf(env), stateDir: stateDirOf(env), logDir: logDirOf(env) };
 }
 
 function buildGroupOf(env: Environment, settings: Settings): number | undefined {
