@@ -6,7 +6,7 @@ import type { PathInfo } from '../format/path-info.ts';
 import type { StorePath } from '../format/store-path.ts';
 import type { CallOptions, Store } from '../store/store.ts';
 import { GatheredQuestions } from '../store/wrap/gathered-questions.ts';
-import type { SubstituterStore } from '../store/wrap/substituters.ts';
+import type { SubstituteSource, SubstituterStore } from '../store/wrap/substituters.ts';
 import { walkReferences } from '../store/wrap/walk.ts';
 import type { OnCopyEvent } from './events.ts';
 import { sortTopologically } from './order.ts';
@@ -15,6 +15,8 @@ import type { CopyPlan } from './plan.ts';
 export interface RealisationPlan extends CopyPlan {
   /** Wanted paths that can't be had, each with the path that nobody has: itself, or one that it needs. */
   readonly blocked: ReadonlyMap<StorePath, StorePath>;
+  /** Whom each missing path comes from. */
+  readonly sources: ReadonlyMap<StorePath, SubstituteSource>;
 }
 
 export interface RealisationPlanOptions extends CallOptions {
@@ -47,6 +49,11 @@ export async function planRealisation(
     found.infos,
   );
   const missing = sorted.filter(({ path }) => needed.has(path));
+  const sources = new Map<StorePath, SubstituteSource>();
+  for (const { path } of missing) {
+    const from = substituters.sourceOf(path);
+    if (from !== undefined) sources.set(path, from);
+  }
   const narSize = missing.reduce((sum, info) => sum + info.narSize, 0);
   return {
     source: substituters.uri,
@@ -61,6 +68,7 @@ export async function planRealisation(
     closureSize: narSize,
     freeSpace: missing.length === 0 ? undefined : await destination.freeSpace?.({ signal }),
     blocked,
+    sources,
   };
 }
 

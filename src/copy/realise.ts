@@ -119,7 +119,6 @@ class Run {
   /** @returns what failed, and with what. */
   async #attempt(plan: RealisationPlan): Promise<Map<StorePath, unknown>> {
     const { signal, checkSigs = true } = this.#options;
-    const sources = plan.missing.map(({ path }) => this.#substituters.sourceOf(path));
     const sizes = new Map(plan.missing.map(({ path, narSize }) => [path, narSize]));
     const failed = new Map<StorePath, unknown>();
     const stop = new AbortController();
@@ -127,7 +126,7 @@ class Run {
       if (event.type === 'path-failed') {
         failed.set(event.path, event.error);
         // What is wrong with the destination is wrong with all of them.
-        if (!this.#isSourceFault(event.path, event.error)) stop.abort(event.error);
+        if (!isSourceFault(plan, event.path, event.error)) stop.abort(event.error);
         return;
       }
       if (event.type === 'path-done') {
@@ -140,17 +139,12 @@ class Run {
       signal: signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]),
       keepGoing: true,
       // Their infos have been judged by the destination's own rules; that a substituter is trusted, it can't know.
-      checkSigs: checkSigs && !sources.some((source) => source?.isTrusted === true),
+      checkSigs: checkSigs && plan.sources.values().every(({ isTrusted }) => !isTrusted),
       onEvent,
     });
     stop.signal.throwIfAborted();
     this.#isStarted = true;
     return failed;
-  }
-
-  #isSourceFault(path: StorePath, error: unknown): boolean {
-    if (this.#substituters.isBanned(path)) return true;
-    return isFerryError(error) && SOURCE_FAULTS.has(error.code);
   }
 
   /** @returns whether somebody else may be asked for what failed. */
@@ -161,11 +155,12 @@ class Run {
       // What only waited for another one is tried again with that.
       if (references.some((reference) => reference !== path && failed.has(reference))) continue;
       const error = failed.get(path);
-      const from = this.#substituters.sourceOf(path)?.uri ?? '';
+      const source = plan.sources.get(path);
+      const from = source?.uri ?? plan.source;
       const tried = this.#triedInVain.get(path) ?? new Set<string>();
       if (!tried.has(from)) isWorthIt = true;
       this.#triedInVain.set(path, tried.add(from));
-      if (!this.#substituters.isBanned(path)) this.#substituters.ban(path, error);
+      if (source?.hasFailed() === false) source.ban(error);
       const printed = printStorePath(plan.storeDir, path);
       const problem = messageOf(error);
       // Most errors name the path already.
@@ -209,4 +204,10 @@ class Run {
       signaturesAdded: 0,
     };
   }
+}
+
+/** Whether somebody else may do better. A stream that broke off was noted where it did. */
+function isSourceFault(plan: RealisationPlan, path: StorePath, error: unknown): boolean {
+  if (plan.sources.get(path)?.hasFailed() === true) return true;
+  return isFerryError(error) && SOURCE_FAULTS.has(error.code);
 }

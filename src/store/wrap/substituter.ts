@@ -59,6 +59,7 @@ export class Substituter implements AsyncDisposable {
   #leftAlone: Failure | undefined;
   #isUnfit = false;
   #strikes = 0;
+  #hasWarned = false;
 
   constructor(source: SubstituterSource, index: number, options: SubstituterOptions) {
     this.index = index;
@@ -219,7 +220,7 @@ export class Substituter implements AsyncDisposable {
       }
       const [first] = paths;
       if (paths.length === 1 && first !== undefined) {
-        this.#options.onWarning(
+        this.#warnOnce(
           `ignoring what "${this.uri}" says of "${this.#print(first)}": ${messageOf(error)}`,
         );
         this.#bans.set(first, this.#failure(error));
@@ -259,6 +260,12 @@ export class Substituter implements AsyncDisposable {
     const { uri } = this.#source;
     // Most errors name the store already.
     this.#options.onWarning(`leaving substituter "${uri}" alone: ${messageOf(error)}`);
+  }
+
+  /** The first of its kind tells enough: there may be thousands. */
+  #warnOnce(message: string): void {
+    if (!this.#hasWarned) this.#options.onWarning(message);
+    this.#hasWarned = true;
   }
 
   #failure(error: unknown): Failure {

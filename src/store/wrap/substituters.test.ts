@@ -328,7 +328,7 @@ test('one that loses its NARs gives streams that fail, and the others are read',
   }
   assert.deepEqual(outcome, ['read', 'its NAR is gone', 'read', 'read']);
   assert.deepEqual(
-    paths.map((path) => joined.isBanned(path)),
+    paths.map((path) => joined.sourceOf(path)?.hasFailed()),
     [false, true, false, false],
   );
   assert.equal((await joined.queryPathInfos([b.info.path])).size, 0);

@@ -39,15 +39,23 @@ export interface Absence {
   readonly failed: readonly { readonly uri: string; readonly error: unknown }[];
 }
 
+/** One path at one substituter. */
+export interface SubstituteSource {
+  /** Of the substituter. */
+  readonly uri: string;
+  /** Whether the substituter needs no signatures. */
+  readonly isTrusted: boolean;
+  /** Whether it has failed with this path. */
+  hasFailed(): boolean;
+  /** What came was not what was promised: the path isn't taken from there again, for a while. */
+  ban(error: unknown): void;
+}
+
 export interface SubstituterStore extends Store {
   /** For questions about one path after the other, which go out gathered. */
   asker(options: AskOptions): (path: StorePath) => Promise<PathInfo | undefined>;
-  /** Whom a path comes from whose info was given. */
-  sourceOf(path: StorePath): { readonly uri: string; readonly isTrusted: boolean } | undefined;
-  /** The contents that came were not those that were promised: it isn't taken from there again, for a while. */
-  ban(path: StorePath, error: unknown): void;
-  /** Whether whom it was to come from failed with it. */
-  isBanned(path: StorePath): boolean;
+  /** Whom a path comes from whose info was given last. */
+  sourceOf(path: StorePath): SubstituteSource | undefined;
   /** Why nobody could give it when it was last asked for. */
   explain(path: StorePath): Absence;
 }
@@ -187,11 +195,15 @@ export function joinSubstituters(
 
     sourceOf(path) {
       const from = given.get(path);
-      return from && { uri: from.uri, isTrusted: from.traits?.isTrusted === true };
+      return (
+        from && {
+          uri: from.uri,
+          isTrusted: from.traits?.isTrusted === true,
+          hasFailed: () => from.banOf(path) !== undefined,
+          ban: (error) => from.ban(path, error),
+        }
+      );
     },
-
-    ban: (path, error) => given.get(path)?.ban(path, error),
-    isBanned: (path) => given.get(path)?.banOf(path) !== undefined,
 
     explain(path) {
       const absence = {
