@@ -29,3 +29,16 @@ export { copyClosure } from './copy/copy.ts';
 export type { CopyEvent, CopySummary, OnCopyEvent } from './copy/events.ts';
 export { planCopy, type CopyPlan, type PlanOptions } from './copy/plan.ts';
 export { transfer, type TransferOptions } from './copy/transfer.ts';
+export {
+  realise,
+  realiseWhatCanBe,
+  type Realisation,
+  type RealiseOptions,
+} from './copy/realise.ts';
+export { substituting, type SubstitutingOptions } from './copy/substituting.ts';
+export {
+  joinSubstituters,
+  type SubstitutersOptions,
+  type SubstituterStore,
+} from './store/wrap/substituters.ts';
+export type { SubstituterSource } from './store/wrap/substituter.ts';
