@@ -4,12 +4,14 @@ import { spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:https';
 import { after, before } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import * as sdk from '@aws-sdk/client-s3';
 import { FerryError, isFerryError, type ErrorCode } from '../../src/error.ts';
 import type { SpooledFile } from '../../src/store/cache/objects.ts';
 import { openS3Objects, type S3Objects } from '../../src/store/cache/s3-objects.ts';
+import { makeAuthority } from '../support/certificates.ts';
 import { peerTest } from '../support/peers.ts';
 import { findProcesses, waitUntil } from '../support/processes.ts';
 import { firstTimes, startS3Faults, type S3Faults } from '../support/s3-faults.ts';
@@ -78,6 +80,7 @@ async function open(opening: Opening = {}): Promise<S3Objects & { readonly bucke
             ...opening.variables,
           },
     retryDelayMs: 5,
+    overloadedDelayMs: 20,
     silenceMs: opening.silenceMs,
     onDiagnostic: (line) => opening.diagnostics?.push(line),
   });
@@ -695,6 +698,43 @@ peerTest('a clock that is wrong is put right for signatures', needs, async () =>
   const [first, second] = faults.seen.map(({ headers }) => String(headers['x-amz-date']));
   assert.notEqual(first?.slice(0, 11), second?.slice(0, 11));
 });
+
+peerTest(
+  'over TLS the server has to have a certificate that is trusted',
+  { programs: ['openssl'] },
+  async () => {
+    using place = makeTempDirectory();
+    const authority = await makeAuthority(place.join('authority'));
+    const tls = createServer(authority.server, (_, outgoing) => {
+      outgoing.writeHead(200, { 'Content-Length': 7 }).end();
+    }).listen(0, '127.0.0.1');
+    await once(tls, 'listening');
+    const address = tls.address();
+    assert.ok(address !== null && typeof address === 'object');
+    const head = async (caFile: string | undefined): Promise<unknown> => {
+      await using objects = openS3Objects({
+        authority: 'cache',
+        path: '',
+        parameters: new Map([['endpoint', `127.0.0.1:${address.port}`]]),
+        variables: { AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 'b' },
+        caFile,
+      });
+      return await objects.head('a');
+    };
+    try {
+      assert.deepEqual(await head(authority.caFile), { size: 7 });
+      await assert.rejects(head(undefined), (error) => {
+        assert.ok(isFerryError(error, 'denied'));
+        assert.match(error.message, /certificate of "https:\/\/127.* is not trusted/);
+        return true;
+      });
+      await assert.rejects(head(place.join('none')), (error) => isFerryError(error, 'not-found'));
+    } finally {
+      tls.close();
+      tls.closeAllConnections();
+    }
+  },
+);
 
 peerTest('a storage class is asked for', needs, async () => {
   await using objects = await open({ parameters: { 'storage-class': 'STANDARD_IA' } });

@@ -6,6 +6,7 @@ import type * as SdkModule from '@aws-sdk/client-s3';
 import type { Variables } from '../../config/environment.ts';
 import { FerryError } from '../../error.ts';
 import { pause, unlessAborted } from '../../system/pause.ts';
+import { version } from '../../version.ts';
 import { chooseCredentials, SILENT, type S3Credentials } from './s3-credentials.ts';
 import {
   describeFailure,
@@ -33,10 +34,12 @@ export interface S3ConnectionOptions {
   readonly connectTimeoutMs?: number | undefined;
   /** How long the server may stay silent while we wait for it. */
   readonly silenceMs?: number | undefined;
-  /** Certificates to trust instead of the usual ones, PEM. */
-  readonly ca?: string | undefined;
+  /** Certificates to trust instead of the system's, PEM. */
+  readonly caFile?: string | undefined;
   /** The first pause between two attempts; the others are longer. */
   readonly retryDelayMs?: number | undefined;
+  /** The same where the server has too much to do. */
+  readonly overloadedDelayMs?: number | undefined;
   readonly onDiagnostic?: ((line: string) => void) | undefined;
 }
 
@@ -61,8 +64,8 @@ const ATTEMPTS_MAX = 5;
 const CONNECT_TIMEOUT_MS = 15_000;
 const SILENCE_MS = 60_000;
 const RETRY_DELAY_MS = 250;
-const OVERLOADED_FACTOR = 4;
-const RETRY_DELAY_MAX_MS = 20_000;
+const OVERLOADED_DELAY_MS = 1000;
+const RETRY_DELAY_MAX_MS = 60_000;
 const CLEANUP_MAX_MS = 10_000;
 
 export class S3Connection implements AsyncDisposable {
@@ -85,7 +88,7 @@ export class S3Connection implements AsyncDisposable {
       connectTimeoutMs: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
       silenceMs: options.silenceMs ?? SILENCE_MS,
       proxyVariables: options.variables,
-      ca: options.ca,
+      caFile: options.caFile,
     });
   }
 
@@ -146,11 +149,13 @@ export class S3Connection implements AsyncDisposable {
 
   /** @param attempt the number of the one that failed, from 1. */
   async pauseAfter(failure: S3Failure, attempt: number, request: S3Request): Promise<void> {
-    const { retryDelayMs = RETRY_DELAY_MS, onDiagnostic } = this.#options;
-    const factor = isOverloaded(failure) ? OVERLOADED_FACTOR : 1;
+    const { onDiagnostic } = this.#options;
+    const base = isOverloaded(failure)
+      ? (this.#options.overloadedDelayMs ?? OVERLOADED_DELAY_MS)
+      : (this.#options.retryDelayMs ?? RETRY_DELAY_MS);
     // Never all at the same moment: they would be too many again.
     const random = 0.5 + Math.random();
-    const wanted = retryDelayMs * factor * 2 ** (attempt - 1) * random;
+    const wanted = base * 2 ** (attempt - 1) * random;
     const ms = Math.max(Math.min(wanted, RETRY_DELAY_MAX_MS), failure.retryAfterMs ?? 0);
     const why = [failure.status ?? '', failure.code || failure.message].join(' ').trim();
     onDiagnostic?.(
@@ -242,7 +247,7 @@ export class S3Connection implements AsyncDisposable {
       // Trailers with checksums are more than some servers understand; what we send has its MD5 besides.
       requestChecksumCalculation: 'WHEN_REQUIRED',
       responseChecksumValidation: 'WHEN_REQUIRED',
-      customUserAgent: 'nix-ferry',
+      customUserAgent: [['ferry', version]],
       logger: SILENT,
     });
     return { sdk, client, credentials };

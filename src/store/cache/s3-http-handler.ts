@@ -12,6 +12,7 @@ import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import type { Readable } from 'node:stream';
 import type { Socket } from 'node:net';
 import { FerryError } from '../../error.ts';
+import { loadSecureContext } from '../../system/http/trust-anchors.ts';
 
 export interface S3HttpOptions {
   /** Until a connection stands. */
@@ -20,8 +21,8 @@ export interface S3HttpOptions {
   readonly silenceMs: number;
   /** `https_proxy` and its relatives. */
   readonly proxyVariables: Readonly<Record<string, string | undefined>>;
-  /** Certificates of authorities, PEM, instead of the usual ones. */
-  readonly ca?: string | undefined;
+  /** Certificates of authorities, PEM, instead of the system's. */
+  readonly caFile?: string | undefined;
 }
 
 /** The parts of the SDK's requests and responses that matter here. */
@@ -53,21 +54,17 @@ const CONNECT_LATE = 'ERR_CONNECT_LATE';
 export class S3HttpHandler {
   readonly metadata = { handlerProtocol: 'http/1.1' };
   readonly #options: S3HttpOptions;
-  readonly #agents: { readonly 'http:': HttpAgent; readonly 'https:': HttpsAgent };
+  readonly #plainAgent: HttpAgent;
+  #tlsAgent: Promise<HttpsAgent> | undefined;
 
   constructor(options: S3HttpOptions) {
     this.#options = options;
-    const { proxyVariables, ca } = options;
-    const common = { keepAlive: true, proxyEnv: { ...proxyVariables } };
-    this.#agents = {
-      'http:': new HttpAgent(common),
-      'https:': new HttpsAgent({ ...common, ...(ca === undefined ? {} : { ca }) }),
-    };
+    this.#plainAgent = new HttpAgent({ keepAlive: true, proxyEnv: { ...options.proxyVariables } });
   }
 
   destroy(): void {
-    this.#agents['http:'].destroy();
-    this.#agents['https:'].destroy();
+    this.#plainAgent.destroy();
+    void this.#destroyTlsAgent();
   }
 
   httpHandlerConfigs(): object {
@@ -85,7 +82,10 @@ export class S3HttpHandler {
     const given = handlerOptions.abortSignal;
     const abortSignal = given instanceof AbortSignal ? given : undefined;
     abortSignal?.throwIfAborted();
-    const sent = this.#start(request);
+    const isPlain = request.protocol === 'http:';
+    const agent = isPlain ? this.#plainAgent : await (this.#tlsAgent ??= this.#openTlsAgent());
+    abortSignal?.throwIfAborted();
+    const sent = this.#start(request, isPlain ? httpRequest : httpsRequest, agent);
     const onAbort = (): void => void sent.destroy(new Error('aborted'));
     abortSignal?.addEventListener('abort', onAbort, { once: true });
     const { body } = request;
@@ -109,9 +109,22 @@ export class S3HttpHandler {
     }
   }
 
-  #start({ protocol, hostname, port, method, path, query, headers }: SdkRequest): ClientRequest {
-    const isPlain = protocol === 'http:';
-    const start = isPlain ? httpRequest : httpsRequest;
+  async #openTlsAgent(): Promise<HttpsAgent> {
+    const { caFile, proxyVariables } = this.#options;
+    const secureContext = await loadSecureContext({ caFile }, false);
+    return new HttpsAgent({ keepAlive: true, proxyEnv: { ...proxyVariables }, secureContext });
+  }
+
+  async #destroyTlsAgent(): Promise<void> {
+    const agent = await this.#tlsAgent?.catch(() => undefined);
+    agent?.destroy();
+  }
+
+  #start(
+    { protocol, hostname, port, method, path, query, headers }: SdkRequest,
+    start: typeof httpRequest,
+    agent: HttpAgent,
+  ): ClientRequest {
     return start({
       protocol,
       // Brackets are for URLs alone.
@@ -120,7 +133,7 @@ export class S3HttpHandler {
       method,
       path: `${path}${queryOf(query)}`,
       headers,
-      agent: isPlain ? this.#agents['http:'] : this.#agents['https:'],
+      agent,
       // For the tunnel through a proxy, which nothing else ends. The limit on silence takes its place later.
       timeout: this.#options.connectTimeoutMs,
     });

@@ -27,10 +27,7 @@ import { Turns } from './s3-turns.ts';
 import { uploadObject } from './s3-upload.ts';
 
 export interface S3ObjectsOptions
-  extends Pick<
-    S3ConnectionOptions,
-    'attemptsMax' | 'connectTimeoutMs' | 'silenceMs' | 'ca' | 'retryDelayMs' | 'onDiagnostic'
-  > {
+  extends Omit<S3ConnectionOptions, 'location' | 'concurrency' | 'variables'> {
   readonly authority: string;
   /** From the slash on; what all keys begin with. */
   readonly path: string;
