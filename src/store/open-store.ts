@@ -101,8 +101,10 @@ async function openUri(text: string, uri: StoreUri, context: Context): Promise<S
     case 'file':
     case 'http':
     case 'https':
-    case 's3':
-      throw unsupportedKind(text, uri);
+    case 's3': {
+      const { openCache } = await import('./open-cache.ts');
+      return openCache(uri, context, warn);
+    }
   }
 }
 
@@ -114,16 +116,6 @@ async function openDaemon(
   const { daemonParameters, openDaemonStore } = await import('./worker/open-daemon-store.ts');
   warn(daemonParameters);
   return openDaemonStore(uri, { ...context, defaults: defaultLocations(context.env) });
-}
-
-function unsupportedKind(text: string, uri: StoreUri): FerryError {
-  return new FerryError(
-    'unsupported',
-    `cannot open "${text}": there are no ${uri.kind} stores in this release`,
-    {
-      hint: 'the kinds it has are ssh://, ssh-ng://, unix://, daemon, local and a directory',
-    },
-  );
 }
 
 /** Whoever copies to a store signs by these; binary caches do so by themselves. */

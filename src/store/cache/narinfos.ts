@@ -30,6 +30,13 @@ export interface NarInfoQuery {
   readonly isStrict?: boolean | undefined;
 }
 
+interface Known {
+  readonly narInfo: NarInfo;
+  readonly cost: number;
+  /** Whether the cache itself said so, to this process. */
+  readonly isFirstHand: boolean;
+}
+
 /** Characters of narinfo that are kept in memory; the oldest go first. */
 const MEMORY_MAX = 64 << 20;
 /** What the objects made of a narinfo take besides its text, about. */
@@ -40,7 +47,7 @@ const ABSENCES_MAX = 200_000;
 
 export class NarInfos {
   readonly #options: NarInfosOptions;
-  readonly #known = new Map<string, { readonly narInfo: NarInfo; readonly cost: number }>();
+  readonly #known = new Map<string, Known>();
   readonly #absent = new Map<string, number>();
   #cost = 0;
 
@@ -140,11 +147,22 @@ export class NarInfos {
     return since !== undefined && performance.now() - since < ABSENCE_MS;
   }
 
+  /** Whether this process has seen its narinfo in the cache. */
+  isKnownThere(path: StorePath): boolean {
+    const known = this.#known.get(hashPartOf(path));
+    return known !== undefined && known.isFirstHand && known.narInfo.info.path === path;
+  }
+
   /** Remembers a narinfo that was read or written. */
   keep(narInfo: NarInfo, text: string): void {
     const hashPart = hashPartOf(narInfo.info.path);
-    this.#remember(hashPart, narInfo, text);
+    this.#remember(hashPart, narInfo, { text, isFirstHand: true });
     this.#options.disk?.keep(hashPart, text);
+  }
+
+  /** Remembers a narinfo that was written, by its text. */
+  keepText(text: string): void {
+    this.keep(parseNarInfo(text, this.#options.storeDir), text);
   }
 
   /** Forgets what was known of a path: whoever asks next asks the cache. */
@@ -166,11 +184,15 @@ export class NarInfos {
     });
   }
 
-  #remember(hashPart: string, narInfo: NarInfo, text: string): void {
+  #remember(
+    hashPart: string,
+    narInfo: NarInfo,
+    { text, isFirstHand }: { readonly text: string; readonly isFirstHand: boolean },
+  ): void {
     this.#absent.delete(hashPart);
     this.#drop(hashPart);
     const cost = text.length + ENTRY_COST;
-    this.#known.set(hashPart, { narInfo, cost });
+    this.#known.set(hashPart, { narInfo, cost, isFirstHand });
     this.#cost += cost;
     for (const oldest of this.#known.keys()) {
       if (this.#cost <= MEMORY_MAX) break;
@@ -196,7 +218,7 @@ export class NarInfos {
     if (known.text === undefined) return 'none';
     try {
       const narInfo = parseNarInfo(known.text, this.#options.storeDir);
-      this.#remember(hashPart, narInfo, known.text);
+      this.#remember(hashPart, narInfo, { text: known.text, isFirstHand: false });
       return narInfo;
     } catch {
       // The cache itself knows better.

@@ -15,6 +15,11 @@ export function checkObjectKey(key: string): void {
   );
 }
 
+/** Whether it can be the name of a file inside the cache. */
+export function isObjectKey(key: string): boolean {
+  return problemOf(key) === undefined;
+}
+
 function problemOf(key: string): string | undefined {
   if (key === '') return 'it is empty';
   if (Buffer.byteLength(key) > KEY_LENGTH_MAX) return `it is longer than ${KEY_LENGTH_MAX} bytes`;
