@@ -78,7 +78,7 @@ export async function openCache(
 }
 
 async function openObjects(uri: CacheUri, context: CacheContext): Promise<OpenedObjects> {
-  const { env, settings, onDiagnostic } = context;
+  const { settings } = context;
   const { parameters } = uri;
   switch (uri.kind) {
     case 'file': {
@@ -106,7 +106,8 @@ async function openObjects(uri: CacheUri, context: CacheContext): Promise<Opened
     case 's3': {
       const { openS3Objects } = await import('./cache/s3-objects.ts');
       const { s3Parameters } = await import('./cache/s3-location.ts');
-      const objects = openS3Objects({ ...uri, variables: env.variables, onDiagnostic });
+      const { s3ObjectsOptions } = await import('./cache/s3-options.ts');
+      const objects = openS3Objects(s3ObjectsOptions(uri, context));
       const { identity } = objects;
       return { objects, identity, parameters: [...ENCODINGS, ...s3Parameters] };
     }
