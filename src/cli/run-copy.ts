@@ -26,7 +26,7 @@ export interface CopyRequest extends SkipRequest {
   /** Paths as they were typed. */
   readonly words: readonly string[];
   /** Finds the paths in place of `words`, which may take as long as building them. */
-  readonly find?: ((source: Store) => Promise<readonly StorePath[]>) | undefined;
+  readonly find?: ((source: Store, session: Session) => Promise<readonly StorePath[]>) | undefined;
   /** Throws where the destination can't do what `finish` will want of it. */
   readonly checkDestination?: ((destination: Store) => void) | undefined;
   /** What is done once all is valid at the destination. */
@@ -61,7 +61,7 @@ export async function runCopy(context: CommandContext, request: CopyRequest): Pr
   const source = await session.openExisting(withCompression(request.from, request.gzip));
   // A mistyped path is known before ssh has found out where to go: it costs no login.
   const named =
-    (await request.find?.(source)) ??
+    (await request.find?.(source, session)) ??
     request.words.map((word) => resolveIn(context, source, word).path);
   const destination = await (opening ?? openDestination());
   requireFit(source, destination, request);

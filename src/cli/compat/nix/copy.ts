@@ -11,6 +11,7 @@ import { findInstallables, pathsOf, type Installable } from './installables.ts';
 import { installableArgument } from './path-words.ts';
 import { PROGRAM } from './parse-verb-words.ts';
 import { makeOutLinks, setProfile, theOnlyPath } from './roots.ts';
+import { substituteMissing } from './substitute-missing.ts';
 import { defineVerb, type NixVerb } from './verb.ts';
 
 export const copy: NixVerb = defineVerb({
@@ -66,7 +67,7 @@ export const copy: NixVerb = defineVerb({
       from: source,
       to: to ?? call.store,
       words: [],
-      async find(store) {
+      async find(store, session) {
         if (all) return await allPathsOf(store, call.context.signal);
         found = await findInstallables(call, store, words, {
           build: true,
@@ -75,7 +76,9 @@ export const copy: NixVerb = defineVerb({
           defaultFlake: !options.stdin,
         });
         if (profile !== undefined) theOnlyPath(found);
-        return pathsOf(found);
+        const paths = pathsOf(found);
+        await substituteMissing(call, session, store, paths);
+        return paths;
       },
       checkDestination(store) {
         if (profile !== undefined) requireRoots(store, '--profile');

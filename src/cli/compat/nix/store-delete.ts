@@ -15,7 +15,7 @@ import { withStore } from './with-store.ts';
 export const storeDelete: NixVerb = defineVerb({
   description: [
     'What a GC root, a running program or a path that is not named needs is not deleted: that is an error, after which what came before it stays deleted.',
-    'Out of a binary cache paths are deleted whether anything there refers to them or not: a cache has no roots.',
+    'Out of a binary cache only what nothing else there refers to is deleted; it has no roots.',
   ],
   arguments: [installableArgument],
   options: {

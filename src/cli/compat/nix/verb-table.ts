@@ -109,6 +109,16 @@ export const verbTable: readonly VerbEntry[] = [
     load: async () => (await import('./store-path-from-hash-part.ts')).storePathFromHashPart,
   },
   {
+    name: 'store make-content-addressed',
+    summary: 'Rewrite paths so that their contents prove their names',
+    load: async () => (await import('./store-make-content-addressed.ts')).storeMakeContentAddressed,
+  },
+  {
+    name: 'store prefetch-file',
+    summary: 'Download a file into a store',
+    load: async () => (await import('./store-prefetch-file.ts')).storePrefetchFile,
+  },
+  {
     name: 'key generate-secret',
     summary: 'Make a secret key to sign with',
     load: async () => (await import('./key.ts')).keyGenerateSecret,
