@@ -434,6 +434,57 @@ test('an upload that stalls is given up', async () => {
   assert.match((await failure(put, 'unavailable')).message, /cannot upload/);
 });
 
+test('an upload that nobody reads is given up', async () => {
+  const sockets = new Set<Socket>();
+  const server = createServer({ pauseOnConnect: true }, (socket) => {
+    sockets.add(socket);
+    socket.on('error', () => {});
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  try {
+    const { objects } = await openAt(`http://127.0.0.1:${port}`);
+    await using _ = objects;
+    const put = objects.put('x', Buffer.alloc(40_000_000), { contentType: 'text/plain' });
+    assert.match((await failure(put, 'unavailable')).message, /no answer in time/);
+    assert.equal(sockets.size, 1);
+  } finally {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  }
+});
+
+test('aborting some of what shares a connection leaves the others alone', async () => {
+  await using server = await withLarge();
+  for (let i = 0; i < 80; i += 1) server.objects.set(`${i}.narinfo`, Buffer.from(`info ${i}`));
+  server.fail({ delayMs: 3 });
+  const { objects, said } = await openAt(server.origin, { connectionsMax: 2 });
+  await using _ = objects;
+  const warnings: Error[] = [];
+  const onWarning = (warning: Error): number => warnings.push(warning);
+  process.on('warning', onWarning);
+  const stop = new AbortController();
+  const reason = new Error('enough');
+  const reading = Array.from({ length: 80 }, async (_entry, i) => {
+    const signal = i % 3 === 0 ? stop.signal : undefined;
+    const bytes = await objects.read(`${i}.narinfo`, { bytesMax: 100, signal });
+    return Buffer.from(bytes ?? []).toString();
+  });
+  setTimeout(() => stop.abort(reason), 40);
+  const outcomes = await Promise.allSettled(reading);
+  process.off('warning', onWarning);
+  for (const [i, outcome] of outcomes.entries()) {
+    if (outcome.status === 'fulfilled') assert.equal(outcome.value, `info ${i}`);
+    else assert.equal(outcome.reason, reason, `${i}`);
+    if (i % 3 !== 0) assert.equal(outcome.status, 'fulfilled');
+  }
+  assert.ok(outcomes.some(({ status }) => status === 'rejected'));
+  assert.deepEqual(said, []);
+  assert.deepEqual(warnings, []);
+  assert.equal(await read(objects, 'a.narinfo'), 'StorePath: x\n');
+});
+
 test('an upload that arrives changed is an error', async () => {
   await using server = await startHttpServer();
   server.fail({ method: 'HEAD', body: 'half of it' });

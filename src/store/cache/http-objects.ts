@@ -49,7 +49,8 @@ export interface HttpObjectsOptions {
 
 /** What an encoded object may take to transfer beyond what it has when decoded. */
 const ENCODING_SLACK_BYTES = 64 * 1024;
-const FILE_CHUNK_BYTES = 256 * 1024;
+/** Of what is uploaded. */
+const CHUNK_BYTES = 256 * 1024;
 /** Some servers take a moment until they know of what they were sent. */
 const ARRIVAL_PAUSES_MS = [100, 400, 1500];
 
@@ -130,7 +131,7 @@ class HttpObjects implements Objects {
       'content-type': contentType,
       ...(contentEncoding === undefined ? {} : { 'content-encoding': contentEncoding }),
     };
-    const body = contents instanceof Uint8Array ? contents : fileBody(contents);
+    const body = contents instanceof Uint8Array ? bytesBody(contents) : fileBody(contents);
     const response = await this.#ask('PUT', url, { headers, body, signal });
     response.discard();
     this.#throwUnless(response, 'upload', url);
@@ -158,7 +159,8 @@ class HttpObjects implements Objects {
   ): Promise<void> {
     for (const ms of [0, ...ARRIVAL_PAUSES_MS]) {
       if (ms > 0) await pause(ms, signal);
-      const response = await this.#head(url, signal);
+      // What stands before the server may remember that there was nothing.
+      const response = await this.#head(url, signal, { 'cache-control': 'no-cache' });
       response.discard();
       // Who may write need not be allowed to read.
       if ([401, 403, 405, 501].includes(response.status)) return;
@@ -175,11 +177,15 @@ class HttpObjects implements Objects {
   }
 
   /** By GET of nothing much, where the server knows no HEAD. */
-  async #head(url: URL, signal: AbortSignal | undefined): Promise<HttpResponse> {
-    const response = await this.#ask('HEAD', url, { isShort: true, signal });
+  async #head(
+    url: URL,
+    signal: AbortSignal | undefined,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<HttpResponse> {
+    const response = await this.#ask('HEAD', url, { headers, isShort: true, signal });
     response.discard();
     if (response.status !== 405 && response.status !== 501) return response;
-    const part = await this.#ask('GET', url, { range: { start: 0, end: 0 }, signal });
+    const part = await this.#ask('GET', url, { headers, range: { start: 0, end: 0 }, signal });
     part.discard();
     return part;
   }
@@ -262,6 +268,19 @@ async function readWhole(
   return first !== undefined && chunks.length === 1 ? first : new Uint8Array(Buffer.concat(chunks));
 }
 
+/** In pieces: how long the server may stay silent is counted from the last one. */
+function bytesBody(bytes: Uint8Array): HttpBody | Uint8Array {
+  if (bytes.length <= CHUNK_BYTES) return bytes;
+  return {
+    size: bytes.length,
+    open: async function* read() {
+      for (let at = 0; at < bytes.length; at += CHUNK_BYTES) {
+        yield bytes.subarray(at, at + CHUNK_BYTES);
+      }
+    },
+  };
+}
+
 function fileBody({ file, size }: SpooledFile): HttpBody {
   return {
     size,
@@ -269,7 +288,7 @@ function fileBody({ file, size }: SpooledFile): HttpBody {
       try {
         await using handle = await open(file, 'r');
         for (let at = 0; at < size; ) {
-          const chunk = new Uint8Array(Math.min(FILE_CHUNK_BYTES, size - at));
+          const chunk = new Uint8Array(Math.min(CHUNK_BYTES, size - at));
           const { bytesRead } = await handle.read(chunk, 0, chunk.length, at);
           if (bytesRead === 0) {
             throw new FerryError('corrupt', `cannot read "${file}": it has become shorter`);
