@@ -158,6 +158,14 @@ export class CacheStore implements Store {
     return infosOf(await this.#context.narInfos.query(paths, { signal }));
   }
 
+  /** What it says of the files that the NARs are in, with the infos. */
+  async queryNarInfos(
+    paths: Iterable<StorePath>,
+    options: CallOptions = {},
+  ): Promise<ReadonlyMap<StorePath, NarInfo>> {
+    return await this.#context.narInfos.query(paths, { signal: this.#begin(options) });
+  }
+
   /** A cache doesn't know which outputs belong to a derivation, so there are none to be included. */
   async queryClosure(
     roots: Iterable<StorePath>,

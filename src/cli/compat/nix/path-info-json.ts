@@ -1,7 +1,8 @@
 /** The JSON of `nix path-info`, in the three shapes that Nix has had since 2.19. Keys are sorted, as Nix sorts them. */
 import { sumClosures } from '../../../copy/closure-sizes.ts';
 import { formatContentAddress } from '../../../format/content-address.ts';
-import { formatHash, type Hash } from '../../../format/hash.ts';
+import { formatHash } from '../../../format/hash.ts';
+import type { NarInfo } from '../../../format/narinfo.ts';
 import type { PathInfo } from '../../../format/path-info.ts';
 import { printStorePath, type StoreDir, type StorePath } from '../../../format/store-path.ts';
 
@@ -12,14 +13,6 @@ export function isPathInfoFormat(value: number): value is PathInfoFormat {
   return value === 1 || value === 2 || value === 3;
 }
 
-/** What a binary cache says of the file that a NAR is in. */
-export interface FileInfo {
-  readonly url: string;
-  readonly compression: string;
-  readonly fileHash?: Hash | undefined;
-  readonly fileSize?: number | undefined;
-}
-
 export interface PathInfoReport {
   readonly format: PathInfoFormat;
   readonly infos: readonly PathInfo[];
@@ -28,7 +21,7 @@ export interface PathInfoReport {
   /** Absent where they weren't asked for. */
   readonly closureSizes?: ReadonlyMap<StorePath, number> | undefined;
   /** Empty where the store is no binary cache. */
-  readonly files: ReadonlyMap<StorePath, FileInfo>;
+  readonly files: ReadonlyMap<StorePath, NarInfo>;
   readonly closure: ReadonlyMap<StorePath, PathInfo>;
 }
 
@@ -79,7 +72,7 @@ function describe(
   };
 }
 
-function describeFile(file: FileInfo | undefined): object {
+function describeFile(file: NarInfo | undefined): object {
   if (file === undefined) return {};
   const { url, compression, fileHash, fileSize } = file;
   return {
