@@ -45,8 +45,8 @@ test('what an upstream has is left out, and the destination is told that it is e
   );
   assert.equal(plan.narSize, c.info.narSize + d.info.narSize);
   const sums = [
-    { reason: '"https://first" has them', paths: 1, narSize: a.info.narSize },
-    { reason: '"https://second" has them', paths: 1, narSize: b.info.narSize },
+    { reason: 'found in "https://first"', paths: 1, narSize: a.info.narSize },
+    { reason: 'found in "https://second"', paths: 1, narSize: b.info.narSize },
   ];
   assert.deepEqual(sumUpSkipped(plan), sums);
   assert.ok(!second.asked.includes(a.info.path), 'nobody is asked for what is skipped already');

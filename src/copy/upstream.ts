@@ -35,7 +35,7 @@ export function skipUpstream(options: UpstreamOptions): SkipPaths {
         const store = await open();
         const valid =
           store.storeDir === storeDir ? await store.queryValidPaths(asked, { signal }) : [];
-        for (const path of valid) skipped.set(path, `"${uri}" has them`);
+        for (const path of valid) skipped.set(path, `found in "${uri}"`);
       } catch (error) {
         signal?.throwIfAborted();
         onWarning?.(`cannot ask "${uri}" what it has, so that is sent: ${messageOf(error)}`);

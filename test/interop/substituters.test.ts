@@ -193,7 +193,7 @@ peerTest(
       made.link,
     ]);
     assert.equal(status, 0, stderr);
-    assert.match(stderr, /leaving out 3 paths, .*: "file:.*upstream" has them/);
+    assert.match(stderr, /leaving out 3 paths, .*: found in "file:.*upstream"/);
     const hash = /store\/([0-9a-z]{32})/.exec(made.library)?.[1] ?? '';
     assert.ok(!existsSync(temp.join('own', `${hash}.narinfo`)));
     const options = cacheOptions(`${cache} ${upstream}`, keys.public);
