@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { sampleClosure, samplePath, toAdd, type Sample } from '../../test/conformance/nars.ts';
-import { parseStoreDir } from '../format/store-path.ts';
+import { parseStoreDir, type StorePath } from '../format/store-path.ts';
 import { MemoryStore } from '../store/memory.ts';
-import type { Refusal } from '../store/store.ts';
+import type { Refusal, StoreFeature } from '../store/store.ts';
+import { overriding } from '../store/wrap/overriding.ts';
 import { copyClosure } from './copy.ts';
 import type { CopyEvent } from './events.ts';
 import { planCopy } from './plan.ts';
@@ -63,6 +64,32 @@ test('a copy makes the closure valid and tells each step', async () => {
   assert.equal(events.at(-1)?.type, 'done');
   const again = await copyClosure(source, destination, [d.info.path]);
   assert.deepEqual([again.copied, again.alreadyValid], [0, 4]);
+});
+
+test('large paths come first where the destination takes them in any order, and only there', async () => {
+  await using source = await storeWith(a, b, c, d);
+  const plan = await planCopy(source, new MemoryStore(), [d.info.path]);
+  const orderFor = async (features: readonly StoreFeature[]): Promise<StorePath[]> => {
+    const came: StorePath[] = [];
+    const destination = overriding(new MemoryStore(), {
+      features: new Set(features),
+      addPaths: async (paths) => {
+        for await (const { info, nar } of paths) {
+          came.push(info.path);
+          for await (const _ of nar) {
+            // Used up, so that the next may come.
+          }
+        }
+      },
+    });
+    await transfer(plan, source, destination);
+    return came;
+  };
+  const sorted = plan.missing.map(({ path }) => path);
+  assert.deepEqual(await orderFor(['write']), sorted);
+  const largeFirst = await orderFor(['write', 'unordered']);
+  assert.equal(largeFirst[0], d.info.path);
+  assert.deepEqual(largeFirst.toSorted(), sorted.toSorted());
 });
 
 test('signatures travel to paths that are there already', async () => {

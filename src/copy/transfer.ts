@@ -39,7 +39,8 @@ export async function transfer(
     if (destination.addPaths === undefined) {
       throw new FerryError('unsupported', `cannot write to "${destination.uri}"`);
     }
-    await destination.addPaths(pathsToAdd(plan, source, signal, onEvent), {
+    const infos = inOrderFor(destination, plan.missing);
+    await destination.addPaths(pathsToAdd(infos, source, signal, onEvent), {
       signal,
       checkSigs,
       keepSignatures,
@@ -70,13 +71,19 @@ export async function transfer(
   return summary;
 }
 
+/** Where order is free the large ones come first: one that came last would be at work alone. */
+function inOrderFor(destination: Store, missing: readonly PathInfo[]): readonly PathInfo[] {
+  if (!destination.features.has('unordered')) return missing;
+  return missing.toSorted((a, b) => b.narSize - a.narSize);
+}
+
 async function* pathsToAdd(
-  plan: CopyPlan,
+  missing: readonly PathInfo[],
   source: Store,
   signal: AbortSignal | undefined,
   onEvent: OnCopyEvent | undefined,
 ): AsyncGenerator<PathToAdd> {
-  const infos = new Map<StorePath, PathInfo>(plan.missing.map((info) => [info.path, info]));
+  const infos = new Map<StorePath, PathInfo>(missing.map((info) => [info.path, info]));
   for await (const nar of source.readNars(infos.keys(), { signal })) {
     const info = infos.get(nar.path);
     if (info === undefined)

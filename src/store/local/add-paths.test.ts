@@ -50,6 +50,49 @@ test('a path whose removal fails takes no other valid path with it', async () =>
   }
 });
 
+test('streams that may be read at any time are taken side by side, others one after the other', async () => {
+  await using temp = makeTempDirectory();
+  await using stores = openLocalStores();
+  const samples = Array.from({ length: 4 }, (_, i) => samplePath(`side-${i}`));
+  const mostAtOnce = async (root: string, isIndependent: boolean): Promise<number> => {
+    await using store = await stores.open(root);
+    let open = 0;
+    let most = 0;
+    const paths = async function* (): AsyncGenerator<PathToAdd> {
+      for (const { info, nar } of samples) {
+        const chunks = async function* (): AsyncGenerator<Uint8Array> {
+          most = Math.max(most, ++open);
+          for (let at = 0; at < nar.length; at += 64) {
+            await sleep(1);
+            yield nar.slice(at, at + 64);
+          }
+          open--;
+        };
+        yield { info, nar: { path: info.path, isIndependent, [Symbol.asyncIterator]: chunks } };
+      }
+    };
+    await store.addPaths?.(paths());
+    assert.equal((await store.queryAllValidPaths()).length, samples.length);
+    return most;
+  };
+  assert.equal(await mostAtOnce(temp.join('ordered'), false), 1);
+  assert.equal(await mostAtOnce(temp.join('free'), true), stores.workers.width);
+});
+
+test('a stream that may be left alone is not touched where its path is valid already', async () => {
+  await using temp = makeTempDirectory();
+  await using stores = openLocalStores();
+  await using store = await stores.open(temp.path);
+  const sample = samplePath('there');
+  await store.addPaths?.(toAdd(sample));
+  const paths = async function* (): AsyncGenerator<PathToAdd> {
+    const { info } = sample;
+    const touched = (): never => assert.fail('it was read');
+    yield { info, nar: { path: info.path, isIndependent: true, [Symbol.asyncIterator]: touched } };
+  };
+  await store.addPaths?.(paths());
+});
+
 test('a source is asked for one chunk at a time, also when its path fails in the middle', async () => {
   await using temp = makeTempDirectory();
   await using stores = openLocalStores();

@@ -134,7 +134,10 @@ class AddRun {
     this.#signal.throwIfAborted();
   }
 
-  /** Begins with a path. Its stream is used up or closed when this returns, its tree may still be at work. */
+  /**
+   * Begins with a path. Its stream is used up or closed when this returns; a tree, or a stream that may be read at any
+   * time, may still be at work.
+   */
   async take({ info, nar }: PathToAdd): Promise<void> {
     const { path } = info;
     // Before anything is asked: what is found valid must not be collected the next moment.
@@ -228,7 +231,7 @@ class AddRun {
 
   /** Leaves a stream unread, in the way that its source expects. */
   async #skip(nar: NarStream): Promise<void> {
-    if (nar.tree !== undefined) return;
+    if (nar.tree !== undefined || nar.isIndependent === true) return;
     const close = async (): Promise<void> => {
       for await (const _ of nar) break;
     };
@@ -282,7 +285,7 @@ class AddRun {
       .catch((error: unknown) => this.#stop.abort(error))
       .finally(() => this.#running.delete(running));
     this.#running.add(running);
-    if (used === undefined) return;
+    if (used === undefined || nar.isIndependent === true) return;
     await this.orStopped(Promise.race([used, running]));
     // One that was begun is closed as soon as it has answered what it was asked last; until then nobody else may ask.
     if (isBegun()) await this.orStopped(used);
