@@ -50,8 +50,8 @@ export interface PackOptions {
   /** Bytes of the chunks that come out, at most. Default 256 KiB. */
   readonly chunkBytes?: number | undefined;
   /**
-   * Compresses on the packing thread too: what comes out is compressed, always to the same bytes, and no other byte
-   * leaves the thread. The fastest way where there are several paths, since each thread is busy with one.
+   * What comes out is compressed, always to the same bytes. zstd and gzip are done on the packing thread too, and no
+   * other byte leaves it: the fastest way where there are several paths, since each thread is busy with one.
    */
   readonly compress?: PackCompression | undefined;
   /** Called once, when all was packed and before the iteration ends. Nothing is hashed without it. */

@@ -2,8 +2,11 @@
 import type * as napiLzma from '@napi-rs/lzma';
 import { FerryError } from '../../error.ts';
 
-/** What is used of `@napi-rs/lzma`. */
-export type LzmaLibrary = Pick<typeof napiLzma, 'xz' | 'XzCompressor'>;
+/**
+ * What is used of `@napi-rs/lzma`: its streams alone. They allocate and free on the thread that does the work; the
+ * classes free on another, and were seen to hold 900 MB after thirty small files.
+ */
+export type LzmaLibrary = Pick<typeof napiLzma, 'xz'>;
 
 let library: Promise<LzmaLibrary> | undefined;
 

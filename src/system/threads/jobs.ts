@@ -25,16 +25,16 @@ export interface JobContext {
 }
 
 /** `send` may block. @returns nothing where nothing is hashed */
-export async function packTree(
+export function packTree(
   tree: string,
   job: PackJob,
   send: Send,
   context: JobContext,
-): Promise<JobResult | undefined> {
+): JobResult | undefined {
   const narHash = job.isHashed ? new StreamingHash('sha256') : undefined;
   const fileHash =
     job.isHashed && job.compression !== 'none' ? new StreamingHash('sha256') : undefined;
-  using outlet = await openOutlet(job.compression, job.level, job.chunkBytes, (chunk) => {
+  using outlet = openOutlet(job.compression, job.level, job.chunkBytes, (chunk) => {
     fileHash?.update(chunk);
     send(chunk);
   });
@@ -47,7 +47,7 @@ export async function packTree(
   const encoder = new NarEncoder(emit, { nextBuffer: () => outlet.nextBuffer() });
   walkTree(tree, encoder, { checkpoint: context.checkpoint });
   encoder.end();
-  await outlet.end();
+  outlet.end();
   if (narHash === undefined) return undefined;
   const nar = { narHash: narHash.finish(), narSize: narHash.size };
   const file = {

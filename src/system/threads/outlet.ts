@@ -7,7 +7,6 @@ import type { Compression } from '../../format/compression.ts';
 import { blockCodec, discard, type BlockCodec } from '../compression/block-codec.ts';
 import { ChunkCutter } from '../compression/chunk-cutter.ts';
 import { resolveLevel } from '../compression/levels.ts';
-import { loadLzma, type LzmaLibrary } from '../compression/lzma-library.ts';
 
 export interface Outlet extends Disposable {
   /** The buffer to fill next: as the `nextBuffer` of a NAR encoder. */
@@ -15,19 +14,19 @@ export interface Outlet extends Disposable {
   /** What was filled of that buffer, from its beginning. */
   take(chunk: Uint8Array): void;
   /** All was taken. */
-  end(): Promise<void> | void;
+  end(): void;
 }
 
 /** Gets chunks in memory of their own. */
 export type Send = (chunk: Uint8Array<ArrayBuffer>) => void;
 
 /** @throws FerryError `unsupported`, `usage`: see `resolveLevel` */
-export async function openOutlet(
+export function openOutlet(
   compression: Compression,
   level: number | undefined,
   chunkBytes: number,
   send: Send,
-): Promise<Outlet> {
+): Outlet {
   const resolved = resolveLevel(compression, level);
   switch (compression) {
     case 'none':
@@ -36,7 +35,6 @@ export async function openOutlet(
     case 'gzip':
       return new BlockOutlet(blockCodec(compression, resolved), chunkBytes, send);
     case 'xz':
-      return new XzOutlet(await loadLzma(), resolved, chunkBytes, send);
     case 'br':
     case 'bzip2':
     case 'lzip':
@@ -126,42 +124,6 @@ class BlockOutlet implements Outlet {
 
   [Symbol.dispose](): void {
     spare.block = this.#buffer;
-  }
-}
-
-/** Bytes that the encoder gets at a time: what comes out is sent, and a stop is noticed, in between. */
-const XZ_PIECE = 64 * 1024;
-
-class XzOutlet implements Outlet {
-  readonly #cutter: ChunkCutter;
-  readonly #buffer = newBuffer(XZ_PIECE);
-  readonly #compressor: InstanceType<LzmaLibrary['XzCompressor']>;
-  #isEnded = false;
-
-  constructor({ XzCompressor }: LzmaLibrary, level: number, chunkBytes: number, send: Send) {
-    this.#cutter = new ChunkCutter(send, chunkBytes);
-    this.#compressor = new XzCompressor({ preset: level });
-  }
-
-  nextBuffer(): Uint8Array {
-    return this.#buffer;
-  }
-
-  take(chunk: Uint8Array): void {
-    this.#cutter.push(this.#compressor.update(chunk));
-  }
-
-  async end(): Promise<void> {
-    this.#isEnded = true;
-    this.#cutter.push(await this.#compressor.finish());
-    this.#cutter.flush();
-  }
-
-  [Symbol.dispose](): void {
-    if (this.#isEnded) return;
-    // Its hundred megabytes would be there until the collector comes by, which doesn't know of them.
-    this.#isEnded = true;
-    this.#compressor.finish().catch(() => {});
   }
 }
 

@@ -59,7 +59,7 @@ class ThreadedTreeWorkers implements TreeWorkers {
     const { compress: wanted, ...others } = options;
     const { compression, level } = wanted ?? { compression: 'none' };
     resolveLevel(compression, level);
-    if (compression !== 'br') {
+    if (compression !== 'br' && compression !== 'xz') {
       yield* this.#pack(tree, compression, level, others);
     } else {
       yield* compressHere(
@@ -203,8 +203,8 @@ function isTree(source: UnpackRequest['source']): source is { readonly tree: str
 }
 
 /**
- * Compresses what the threads pack with what they don't have: node:zlib's streams, which have threads of their own. The
- * contents are hashed by the packing thread, what comes out is hashed here.
+ * Compresses what the threads pack with what has threads of its own, and is slow enough for the way between not to
+ * matter. The contents are hashed by the packing thread, what comes out is hashed here.
  */
 async function* compressHere(
   compression: Compression,

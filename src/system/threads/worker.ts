@@ -56,7 +56,7 @@ async function handle(message: ToWorker): Promise<void> {
 async function start(job: Job): Promise<void> {
   switch (job.kind) {
     case 'pack':
-      finish(await packTree(job.tree, job, send, await createContext(false)));
+      finish(packTree(job.tree, job, send, await createContext(false)));
       break;
     case 'unpack-tree':
       finish(copyTree(job.tree, job, await createContext(job.stripXattrs)));
