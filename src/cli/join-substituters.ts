@@ -34,7 +34,10 @@ export function joinConfigured(
         storeDir: destination.storeDir,
         jobsMax: settings.maxSubstitutionJobs,
         refuses: checkSigs ? refuses : undefined,
-        onWarning: (message) => session.onLine(printable(`warning: ${message}`)),
+        onWarning(message) {
+          // That none can be asked any more is no news then.
+          if (!session.signal.aborted) session.onLine(printable(`warning: ${message}`));
+        },
       },
     ),
   );

@@ -13,6 +13,8 @@ import { printable } from './errors.ts';
 export interface Session extends AsyncDisposable {
   readonly settings: Settings;
   readonly workers: TreeWorkers;
+  /** When to stop. */
+  readonly signal: AbortSignal;
   /** The store of a URI, or this machine's own. It is closed with the session. */
   open(uri: string | undefined): Promise<Store>;
   /** The same, to read from it: a store on this machine must be there. */
@@ -30,6 +32,7 @@ export function openSession(context: CommandContext): Session {
   const session: Session = {
     settings,
     workers,
+    signal: context.signal,
     onLine: (line) => void say(context, line).catch(() => {}),
     async open(uri) {
       const opening = openStore(uri, {

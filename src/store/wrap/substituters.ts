@@ -25,7 +25,7 @@ export interface SubstitutersOptions {
   readonly onWarning?: ((message: string) => void) | undefined;
   /** Milliseconds for which one that failed is left alone. Default a minute. */
   readonly leftAloneMs?: number | undefined;
-  /** Milliseconds of silence after which one isn't waited for where another has the path. Default two seconds. */
+  /** Milliseconds of silence after which one isn't waited for where another has the path. Default one second. */
   readonly lateAfterMs?: number | undefined;
 }
 
@@ -69,7 +69,7 @@ export interface AskOptions extends CallOptions {
 const QUESTIONS_MAX = 8;
 const JOBS_MAX = 16;
 const LEFT_ALONE_MS = 60_000;
-const LATE_AFTER_MS = 2000;
+const LATE_AFTER_MS = 1000;
 
 /** Opens nothing: each is opened when it is first asked. Disposing it disposes those that were. */
 export function joinSubstituters(
