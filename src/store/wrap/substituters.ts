@@ -9,7 +9,6 @@ import { printStorePath, type StoreDir, type StorePath } from '../../format/stor
 import type { CallOptions, NarStream, Refusal, Store, StoreFeature } from '../store.ts';
 import { choose, type Choice } from './choose.ts';
 import { GatheredQuestions } from './gathered-questions.ts';
-import { limitedStream } from './limited-streams.ts';
 import { readFromSeveral } from './read-from-several.ts';
 import { Semaphore } from './semaphore.ts';
 import { Substituter, type SubstituterSource } from './substituter.ts';
@@ -186,9 +185,7 @@ export function joinSubstituters(
         if (from === undefined) throw notFound(path);
         return [path, from] as const;
       });
-      for await (const nar of readFromSeveral(choices, signal)) {
-        yield limitedStream(nar, slots, signal);
-      }
+      yield* readFromSeveral(choices, { slots, signal });
     },
 
     asker: (askOptions) => askerOf(askOptions),
