@@ -67,16 +67,19 @@ export const verify: Command = defineCommand({
     const substituters = options.noTrust
       ? []
       : await openSubstituters(context, session, options.substituter);
-    const report = new VerifyReport(context, store, options.json);
+    const keys = await trustedKeys(context, session);
+    const report = new VerifyReport(context, store, { isJson: options.json, total: paths.length });
+    using _ = { [Symbol.dispose]: () => report.close() };
     await checkReferences(store, paths, report, signal);
     const summary = await verifyPaths(store, paths, {
       signal,
       contents: !options.noContents,
       trust: !options.noTrust,
       sigsNeeded,
-      trustedKeys: await trustedKeys(context, session),
+      trustedKeys: keys,
       substituters,
       onSubstituterFailed: (other, error) => report.substituterFailed(other, error),
+      onBytes: (_path, bytes) => report.bytes(bytes),
       onResult: (result: PathVerification) => report.result(result),
     });
     return await report.finish(summary);

@@ -8,30 +8,70 @@ import { signersOf } from '../../format/signature.ts';
 import type { ContentsResult, Store } from '../../store/store.ts';
 import { say, type CommandContext } from '../context.ts';
 import { exitStatusOf, printable } from '../errors.ts';
+import { LiveLines } from './live-lines.ts';
 import { OrderedOutput } from './ordered-output.ts';
-import { formatCount } from './units.ts';
+import { formatCount, formatNumber } from './units.ts';
+
+/** Nothing is shown of what is over within this time, in milliseconds. */
+const QUIET_MS = 250;
+const REDRAW_MS = 100;
+/** Of a terminal that does not say. */
+const WIDTH = 80;
+
+export interface ReportOptions {
+  readonly isJson: boolean;
+  /** Paths that are going to be looked at. */
+  readonly total: number;
+}
 
 export class VerifyReport {
   readonly #context: CommandContext;
   readonly #store: Store;
   readonly #isJson: boolean;
   readonly #talk: OrderedOutput;
+  readonly #live: LiveLines;
+  #timer: NodeJS.Timeout | undefined;
+  #checked = 0;
+  #bytes = 0;
   readonly #data: OrderedOutput;
   readonly #damaged = new Set<StorePath>();
   readonly #untrusted = new Set<StorePath>();
   /** Of paths that couldn't be looked at: the first decides the exit status where nothing worse was found. */
   readonly #failures: unknown[] = [];
 
-  constructor(context: CommandContext, store: Store, isJson: boolean) {
+  constructor(context: CommandContext, store: Store, { isJson, total }: ReportOptions) {
     this.#context = context;
     this.#store = store;
     this.#isJson = isJson;
-    this.#talk = new OrderedOutput(context.stderr);
     this.#data = new OrderedOutput(context.stdout);
+    this.#talk = new OrderedOutput(context.stderr);
+    this.#live = new LiveLines(this.#talk);
+    const { stderr, env, verbosity } = context;
+    if (!stderr.isTerminal || env.variables['TERM'] === 'dumb' || verbosity < 0) return;
+    const startedAt = performance.now();
+    this.#timer = setInterval(() => {
+      if (performance.now() - startedAt < QUIET_MS) return;
+      const count = `${formatNumber(this.#checked)} of ${formatCount(total, 'path')}`;
+      const line = `checking: ${count}, ${formatBytes(this.#bytes)} read`;
+      this.#live.draw([line.slice(0, (stderr.width() || WIDTH) - 1)]);
+    }, REDRAW_MS);
+    this.#timer.unref();
+  }
+
+  /** So much more was read. */
+  bytes(count: number): void {
+    this.#bytes += count;
+  }
+
+  /** Leaves the terminal as it was, also after a failure. */
+  close(): void {
+    clearInterval(this.#timer);
+    this.#live.clear();
   }
 
   result(found: PathVerification): void {
     const { path, contents, trust } = found;
+    this.#checked++;
     const problem = contents && problemOf(contents);
     if (contents?.state === 'failed') {
       this.#failures.push(contents.error);
@@ -43,7 +83,7 @@ export class VerifyReport {
       this.#untrusted.add(path);
       this.#line(path, `is not trusted: ${whyUntrusted(found, trust)}`);
     } else if (problem === undefined && this.#context.verbosity > 0) {
-      this.#talk.line(`path "${this.#print(path)}" is good${whyTrusted(trust)}`);
+      this.#live.print(`path "${this.#print(path)}" is good${whyTrusted(trust)}`);
     }
     if (this.#isJson) this.#data.line(JSON.stringify(this.#toJson(found)));
   }
@@ -55,7 +95,7 @@ export class VerifyReport {
   }
 
   substituterFailed({ uri }: Store, error: unknown): void {
-    this.#talk.line(`warning: cannot ask "${uri}" for signatures: ${printable(messageOf(error))}`);
+    this.#live.print(`warning: cannot ask "${uri}" for signatures: ${printable(messageOf(error))}`);
   }
 
   /** @returns the exit status */
@@ -68,6 +108,7 @@ export class VerifyReport {
       const done = { type: 'done', version: 1, checked, narSize, damaged, untrusted, unchecked };
       this.#data.line(JSON.stringify(done));
     }
+    this.close();
     await this.#data.settled();
     await this.#talk.settled();
     const findings = [
@@ -83,7 +124,7 @@ export class VerifyReport {
   }
 
   #line(path: StorePath, what: string): void {
-    this.#talk.line(`error: path "${this.#print(path)}" ${printable(what)}`);
+    this.#live.print(`error: path "${this.#print(path)}" ${printable(what)}`);
   }
 
   #print(path: StorePath): string {
