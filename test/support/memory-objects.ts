@@ -17,6 +17,9 @@ export interface StoredObject {
   readonly contentEncoding?: string | undefined;
 }
 
+/** Bodies come in chunks of so many bytes. */
+const CHUNK_BYTES = 50_000;
+
 export class MemoryObjects implements Objects {
   readonly uri: string = 'https://cache.example.org';
   readonly concurrency: number;
@@ -114,10 +117,10 @@ export class MemoryObjects implements Objects {
   async *#body(bytes: Uint8Array, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
     this.openBodies++;
     try {
-      for (let at = 0; at < bytes.length; at += 1000) {
+      for (let at = 0; at < bytes.length; at += CHUNK_BYTES) {
         await turn();
         signal?.throwIfAborted();
-        yield new Uint8Array(bytes.subarray(at, at + 1000));
+        yield new Uint8Array(bytes.subarray(at, at + CHUNK_BYTES));
       }
     } finally {
       this.openBodies--;
