@@ -1,5 +1,6 @@
 /** Every parser of foreign bytes, once. */
 import type { FuzzTarget } from '../target.ts';
+import { cacheTargets } from './cache.ts';
 import { exportTarget } from './export.ts';
 import { narTarget } from './nar.ts';
 import { netrcTarget } from './netrc.ts';
@@ -12,6 +13,7 @@ export const fuzzTargets: readonly FuzzTarget[] = [
   netrcTarget,
   nixConfTarget,
   exportTarget,
+  ...cacheTargets,
   ...serveTargets,
   ...textTargets,
 ];

@@ -37,6 +37,10 @@ test('a web page is no nix-cache-info', () => {
   });
 });
 
+test('minus zero is zero', () => {
+  assert.equal(Object.is(parseCacheInfo('Priority: -0\n').priority, 0), true);
+});
+
 test('a priority that is no number is refused', () => {
   for (const priority of ['high', '', '1e9', '12345678901']) {
     assert.throws(() => parseCacheInfo(`StoreDir: /nix/store\nPriority: ${priority}\n`), {

@@ -43,7 +43,8 @@ export function parseCacheInfo(text: string): CacheInfo {
         if (!/^-?\d{1,9}$/.test(value)) {
           throw new FerryError('corrupt', `its priority "${value.slice(0, 40)}" is not a number`);
         }
-        priority = Number(value);
+        // Without a minus before a zero.
+        priority = Number(value) + 0;
         break;
     }
   }
