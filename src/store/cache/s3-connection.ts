@@ -5,6 +5,8 @@
 import type * as SdkModule from '@aws-sdk/client-s3';
 import type { Variables } from '../../config/environment.ts';
 import { FerryError } from '../../error.ts';
+import { deadHostsOfProcess, type DeadHosts } from '../../system/http/dead-hosts.ts';
+import { proxyRulesOf } from '../../system/http/proxy-rules.ts';
 import { pause, unlessAborted } from '../../system/pause.ts';
 import { version } from '../../version.ts';
 import { chooseCredentials, SILENT, type S3Credentials } from './s3-credentials.ts';
@@ -36,6 +38,8 @@ export interface S3ConnectionOptions {
   readonly silenceMs?: number | undefined;
   /** Certificates to trust instead of the system's, PEM. */
   readonly caFile?: string | undefined;
+  /** Default: the one that all of the process share. */
+  readonly deadHosts?: DeadHosts | undefined;
   /** The first pause between two attempts; the others are longer. */
   readonly retryDelayMs?: number | undefined;
   /** The same where the server has too much to do. */
@@ -66,7 +70,11 @@ const SILENCE_MS = 60_000;
 const RETRY_DELAY_MS = 250;
 const OVERLOADED_DELAY_MS = 1000;
 const RETRY_DELAY_MAX_MS = 60_000;
+/** From one region to the next: a bucket is in one. */
+const MOVES_MAX = 2;
 const CLEANUP_MAX_MS = 10_000;
+/** Who closes wants to be gone. */
+const CLOSE_MAX_MS = 3000;
 
 export class S3Connection implements AsyncDisposable {
   readonly location: S3Location;
@@ -87,7 +95,8 @@ export class S3Connection implements AsyncDisposable {
     this.#handler = new S3HttpHandler({
       connectTimeoutMs: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
       silenceMs: options.silenceMs ?? SILENCE_MS,
-      proxyVariables: options.variables,
+      proxies: proxyRulesOf(options.variables),
+      deadHosts: options.deadHosts ?? deadHostsOfProcess,
       caFile: options.caFile,
     });
   }
@@ -104,7 +113,7 @@ export class S3Connection implements AsyncDisposable {
   async attempt<T>(request: S3Request, call: (tools: CallTools) => Promise<T>): Promise<T> {
     const { signal } = request;
     return await this.#turns.take(async () => {
-      let movedTo: string | undefined;
+      let moves = 0;
       for (let attempt = 1; ; ) {
         if (this.#isDisposed) {
           throw new FerryError('internal', `"${this.location.uri}" is used after it was closed`);
@@ -116,8 +125,8 @@ export class S3Connection implements AsyncDisposable {
         } catch (error) {
           signal?.throwIfAborted();
           const failure = describeFailure(error);
-          if (this.#follows(failure, movedTo)) {
-            movedTo = failure.region;
+          if (moves < MOVES_MAX && this.#follows(failure)) {
+            moves += 1;
             continue;
           }
           if (attempt >= this.attemptsMax || !mayPass(failure)) throw error;
@@ -188,19 +197,20 @@ export class S3Connection implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#isDisposed) return;
-    await Promise.all(this.#cleanups);
+    if (this.#cleanups.size > 0) {
+      await Promise.race([Promise.all(this.#cleanups), pause(CLOSE_MAX_MS)]);
+    }
     this.#isDisposed = true;
     this.#handler.destroy();
   }
 
   /** Whether the bucket turned out to be elsewhere, and the next attempt goes there. */
-  #follows(failure: S3Failure, movedTo: string | undefined): boolean {
+  #follows(failure: S3Failure): boolean {
     const { region } = failure;
     // Where a region was named it is that which is to be corrected, not overruled.
     if (this.location.region !== undefined || region === undefined || !isWrongRegion(failure)) {
       return false;
     }
-    if (region === movedTo) return false;
     if (region !== this.#region) {
       this.#region = region;
       this.#opened = this.#opened?.then(({ sdk, credentials }) => this.#connect(sdk, credentials));

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FerryError, type ErrorCode } from '../../error.ts';
+import { ConnectError, DeadHostError } from '../../system/http/connect-error.ts';
 import {
   describeFailure,
   isAbsent,
@@ -67,9 +68,12 @@ test('what may pass is told from what stays', () => {
   const lost = (code: string): boolean =>
     mayPass(describeFailure(Object.assign(new Error('lost'), { code })));
   assert.equal(lost('ECONNRESET'), true);
-  assert.equal(lost('ECONNREFUSED'), true);
-  assert.equal(lost('ENOTFOUND'), false);
-  assert.equal(lost('CERT_HAS_EXPIRED'), false);
+  assert.equal(lost('HPE_INVALID_CONSTANT'), false);
+  const connect = (error: Error): boolean => mayPass(describeFailure(error));
+  assert.equal(connect(new ConnectError('refused')), true);
+  assert.equal(connect(new ConnectError('certificate', { mayPass: false })), false);
+  assert.equal(connect(new ConnectError('late', { isTimeout: true })), false);
+  assert.equal(connect(new DeadHostError({ reason: 'late' })), false);
   assert.equal(isOverloaded(describeFailure(thrown({ status: 503 }))), true);
   assert.equal(isOverloaded(describeFailure(thrown({ status: 500 }))), false);
 });
@@ -135,17 +139,12 @@ test('a region that is the right one already is no explanation', () => {
   assert.equal(told.code, 'protocol');
 });
 
-test('a server that does not answer is told from a certificate that is not trusted', () => {
-  const lost = (code: string): FerryError => {
-    const told = translateS3Error(Object.assign(new Error('why'), { code }), request);
-    assert.ok(told instanceof FerryError);
-    return told;
-  };
-  assert.match(lost('ECONNREFUSED').message, /"http:\/\/s3:1" can't be reached: why/);
-  assert.equal(lost('ECONNREFUSED').code, 'unavailable');
-  assert.match(lost('ENOTFOUND').message, /no host/);
-  assert.equal(lost('DEPTH_ZERO_SELF_SIGNED_CERT').code, 'denied');
-  assert.match(lost('ERR_TLS_CERT_ALTNAME_INVALID').message, /not trusted/);
+test('a server that does not answer is told with what helps', () => {
+  const told = translateS3Error(new ConnectError('no such host', { hint: 'do this' }), request);
+  assert.ok(told instanceof FerryError);
+  assert.equal(told.code, 'unavailable');
+  assert.match(told.message, /"http:\/\/s3:1" can't be reached: no such host/);
+  assert.equal(told.hint, 'do this');
 });
 
 test('a message of a server is one short line, whatever it sends', () => {

@@ -3,6 +3,7 @@
  * are those of "Error responses" in the Amazon S3 API reference, which compatible servers use too.
  */
 import { FerryError, isFerryError, messageOf, type ErrorCode } from '../../error.ts';
+import { ConnectError, DeadHostError, reasonOf } from '../../system/http/connect-error.ts';
 import type { S3Location } from './s3-location.ts';
 
 /** What is known about a failed request. */
@@ -16,6 +17,8 @@ export interface S3Failure {
   readonly region: string | undefined;
   /** What the server wants us to wait. */
   readonly retryAfterMs: number | undefined;
+  /** Of a connection that couldn't be made. */
+  readonly connection?: { readonly mayPass: boolean; readonly hint: string | undefined };
 }
 
 export interface FailedRequest {
@@ -33,6 +36,13 @@ const MESSAGE_LENGTH_MAX = 300;
 const RETRY_AFTER_MAX_MS = 60_000;
 
 export function describeFailure(error: unknown): S3Failure {
+  if (error instanceof ConnectError || error instanceof DeadHostError) {
+    const nothing = { status: undefined, region: undefined, retryAfterMs: undefined };
+    // What ran out of time would take as long again.
+    const mayPass = error instanceof ConnectError && error.mayPass && !error.isTimeout;
+    const connection = { mayPass, hint: error.hint };
+    return { ...nothing, code: '', message: reasonOf(error), connection };
+  }
   const at = (from: unknown, name: string): unknown =>
     typeof from === 'object' && from !== null
       ? (from as Readonly<Record<string, unknown>>)[name]
@@ -52,17 +62,15 @@ export function describeFailure(error: unknown): S3Failure {
   };
 }
 
-/** Errors of a connection that may be different in a moment. */
+/** Errors of a connection that stood, which may be different in a moment. */
 const PASSING_ERRNOS: ReadonlySet<string> = new Set([
   'ECONNRESET',
-  'ECONNREFUSED',
   'ECONNABORTED',
   'EPIPE',
   'ETIMEDOUT',
   'EHOSTUNREACH',
   'ENETUNREACH',
   'ENETDOWN',
-  'EAI_AGAIN',
   'ERR_STREAM_PREMATURE_CLOSE',
 ]);
 
@@ -83,7 +91,8 @@ const PASSING_CODES: ReadonlySet<string> = new Set([
   'XAmzContentSHA256Mismatch',
 ]);
 
-export function mayPass({ status, code }: S3Failure): boolean {
+export function mayPass({ status, code, connection }: S3Failure): boolean {
+  if (connection !== undefined) return connection.mayPass;
   if (status === undefined) return PASSING_ERRNOS.has(code) || code === 'TimeoutError';
   if (PASSING_CODES.has(code) || code.startsWith('Throttl')) return true;
   if (status === 408 || status === 429) return true;
@@ -212,23 +221,9 @@ function explain(failure: S3Failure, request: FailedRequest): Explanation {
   return { code: 'protocol', why: `the server answers ${said}` };
 }
 
-function explainLost({ code, message }: S3Failure, location: S3Location): Explanation {
-  const server = serverName(location);
-  if (code === 'ENOTFOUND') {
-    return {
-      code: 'unavailable',
-      why: `there is no host for ${server}`,
-      hint: 'check endpoint= and region=',
-    };
-  }
-  if (/CERT|SELF_SIGNED|ERR_TLS|UNABLE_TO_/.test(code)) {
-    return {
-      code: 'denied',
-      why: `the certificate of ${server} is not trusted (${code})`,
-      hint: 'NIX_SSL_CERT_FILE names the certificates to trust',
-    };
-  }
-  return { code: 'unavailable', why: `${server} can't be reached: ${message}` };
+function explainLost({ message, connection }: S3Failure, location: S3Location): Explanation {
+  const why = `${serverName(location)} can't be reached: ${message}`;
+  return { code: 'unavailable', why, hint: connection?.hint };
 }
 
 /** What a bucket elsewhere is answered with, by several servers. A HEAD has no code. */

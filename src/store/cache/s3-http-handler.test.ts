@@ -5,6 +5,8 @@ import { createServer as createTcpServer } from 'node:net';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { test } from 'node:test';
+import { ConnectError, DeadHostError } from '../../system/http/connect-error.ts';
+import { DeadHosts } from '../../system/http/dead-hosts.ts';
 import { S3HttpHandler, type S3HttpOptions } from './s3-http-handler.ts';
 
 interface Listening extends AsyncDisposable {
@@ -32,7 +34,8 @@ function handler(options: Partial<S3HttpOptions> = {}): S3HttpHandler & Disposab
   const made = new S3HttpHandler({
     connectTimeoutMs: 5000,
     silenceMs: 5000,
-    proxyVariables: {},
+    proxies: {},
+    deadHosts: new DeadHosts(),
     ...options,
   });
   return Object.assign(made, { [Symbol.dispose]: () => made.destroy() });
@@ -126,28 +129,46 @@ test('a body that cannot be read fails its request', async () => {
   await assert.rejects(http.handle(requestTo(server.port, put)), /unreadable/);
 });
 
-test('requests go through the proxy that the variables name', async () => {
-  let asked = '';
+test('what is not encrypted a proxy is asked for, with its credentials', async () => {
+  let asked: unknown;
   await using proxy = await serve((incoming, outgoing) => {
-    asked = incoming.url ?? '';
+    asked = [incoming.url, incoming.headers['proxy-authorization'], incoming.headers.host];
     outgoing.end('by proxy');
   });
-  using http = handler({ proxyVariables: { http_proxy: `http://127.0.0.1:${proxy.port}` } });
-  const request = { ...requestTo(80), hostname: 's3.example.org' };
+  using http = handler({ proxies: { http: `http://me:hunter2@127.0.0.1:${proxy.port}` } });
+  const headers = { host: 's3.example.org' };
+  const request = { ...requestTo(80), hostname: 's3.example.org', headers };
   const { response } = await http.handle(request);
-  assert.equal(asked, 'http://s3.example.org/bucket/key');
+  const credentials = `Basic ${Buffer.from('me:hunter2').toString('base64')}`;
+  assert.deepEqual(asked, ['http://s3.example.org:80/bucket/key', credentials, 's3.example.org']);
   assert.equal(Buffer.from(response.body as Uint8Array).toString(), 'by proxy');
 });
 
-test('a tunnel that does not come to stand is given up', async () => {
+test('a connection that does not come to stand is waited for once', async () => {
+  let connections = 0;
   await using proxy = await listen(
-    createTcpServer((socket) => void socket.on('error', () => {}).resume()),
+    createTcpServer((socket) => {
+      connections += 1;
+      socket.on('error', () => {}).resume();
+    }),
   );
   using http = handler({
-    connectTimeoutMs: 60,
-    proxyVariables: { https_proxy: `http://127.0.0.1:${proxy.port}` },
+    connectTimeoutMs: 150,
+    proxies: { all: `socks5://127.0.0.1:${proxy.port}` },
   });
-  const request = { ...requestTo(443), protocol: 'https:', hostname: 's3.example.org' };
-  await assert.rejects(http.handle(request), /no connection within|tunnel timed out/);
-  http.destroy();
+  const request = { ...requestTo(80), hostname: 's3.example.org' };
+  await assert.rejects(http.handle(request), ConnectError);
+  await assert.rejects(http.handle(request), DeadHostError);
+  assert.equal(connections, 1);
+});
+
+test('connections are used again', async () => {
+  const ports = new Set<unknown>();
+  await using server = await serve((incoming, outgoing) => {
+    ports.add(incoming.socket.remotePort);
+    outgoing.end('ok');
+  });
+  using http = handler();
+  for (let i = 0; i < 3; i += 1) await http.handle(requestTo(server.port));
+  assert.equal(ports.size, 1);
 });

@@ -2,27 +2,17 @@
  * How the AWS SDK makes its HTTP requests here. Its own way has no limit on silence that a slow reader of ours doesn't
  * trip, no maximum for what it collects, and knows no proxies.
  */
-import {
-  Agent as HttpAgent,
-  request as httpRequest,
-  type ClientRequest,
-  type IncomingMessage,
-} from 'node:http';
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
-import type { Readable } from 'node:stream';
+import { request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Readable } from 'node:stream';
 import { FerryError } from '../../error.ts';
-import { loadSecureContext } from '../../system/http/trust-anchors.ts';
+import { basicAuthorization } from '../../system/http/http-url.ts';
+import { proxyOf } from '../../system/http/proxy-rules.ts';
+import { S3Agent, type S3AgentOptions } from './s3-agent.ts';
 
-export interface S3HttpOptions {
-  /** Until a connection stands. */
-  readonly connectTimeoutMs: number;
+export interface S3HttpOptions extends Omit<S3AgentOptions, 'scheme'> {
   /** How long the server may stay silent while we wait for it. */
   readonly silenceMs: number;
-  /** `https_proxy` and its relatives. */
-  readonly proxyVariables: Readonly<Record<string, string | undefined>>;
-  /** Certificates of authorities, PEM, instead of the system's. */
-  readonly caFile?: string | undefined;
 }
 
 /** The parts of the SDK's requests and responses that matter here. */
@@ -48,23 +38,23 @@ interface SdkResponse {
 const COLLECTED_BYTES_MAX = 16 * 1024 * 1024;
 /** How long a server may think about whether it wants a body, before it gets it unasked (RFC 9110, 10.1.1). */
 const CONTINUE_WAIT_MS = 1000;
-/** Unlike a connection that was lost, one that doesn't come to stand costs too much to try again. */
-const CONNECT_LATE = 'ERR_CONNECT_LATE';
 
 export class S3HttpHandler {
   readonly metadata = { handlerProtocol: 'http/1.1' };
   readonly #options: S3HttpOptions;
-  readonly #plainAgent: HttpAgent;
-  #tlsAgent: Promise<HttpsAgent> | undefined;
+  readonly #agents: { readonly 'http:': S3Agent; readonly 'https:': S3Agent };
 
   constructor(options: S3HttpOptions) {
     this.#options = options;
-    this.#plainAgent = new HttpAgent({ keepAlive: true, proxyEnv: { ...options.proxyVariables } });
+    this.#agents = {
+      'http:': new S3Agent({ ...options, scheme: 'http' }),
+      'https:': new S3Agent({ ...options, scheme: 'https' }),
+    };
   }
 
   destroy(): void {
-    this.#plainAgent.destroy();
-    void this.#destroyTlsAgent();
+    this.#agents['http:'].destroy();
+    this.#agents['https:'].destroy();
   }
 
   httpHandlerConfigs(): object {
@@ -82,10 +72,7 @@ export class S3HttpHandler {
     const given = handlerOptions.abortSignal;
     const abortSignal = given instanceof AbortSignal ? given : undefined;
     abortSignal?.throwIfAborted();
-    const isPlain = request.protocol === 'http:';
-    const agent = isPlain ? this.#plainAgent : await (this.#tlsAgent ??= this.#openTlsAgent());
-    abortSignal?.throwIfAborted();
-    const sent = this.#start(request, isPlain ? httpRequest : httpsRequest, agent);
+    const sent = this.#start(request);
     const onAbort = (): void => void sent.destroy(new Error('aborted'));
     abortSignal?.addEventListener('abort', onAbort, { once: true });
     const { body } = request;
@@ -109,33 +96,26 @@ export class S3HttpHandler {
     }
   }
 
-  async #openTlsAgent(): Promise<HttpsAgent> {
-    const { caFile, proxyVariables } = this.#options;
-    const secureContext = await loadSecureContext({ caFile }, false);
-    return new HttpsAgent({ keepAlive: true, proxyEnv: { ...proxyVariables }, secureContext });
-  }
-
-  async #destroyTlsAgent(): Promise<void> {
-    const agent = await this.#tlsAgent?.catch(() => undefined);
-    agent?.destroy();
-  }
-
-  #start(
-    { protocol, hostname, port, method, path, query, headers }: SdkRequest,
-    start: typeof httpRequest,
-    agent: HttpAgent,
-  ): ClientRequest {
-    return start({
-      protocol,
+  #start({ protocol, hostname, port, method, path, query, headers }: SdkRequest): ClientRequest {
+    const isPlain = protocol === 'http:';
+    const target = `${path}${queryOf(query)}`;
+    const authority = port === undefined ? hostname : `${hostname}:${port}`;
+    const url = new URL(`${isPlain ? 'http' : 'https'}://${authority}/`);
+    const proxy = isPlain ? proxyOf(url, this.#options.proxies) : undefined;
+    // What isn't encrypted a proxy is asked for, and doesn't just let through; unless it only knows how to do that.
+    const isForProxy = proxy !== undefined && proxy.kind !== 'socks5';
+    const credentials = isForProxy ? proxy.credentials : undefined;
+    return httpRequest({
       // Brackets are for URLs alone.
       host: hostname.replace(/^\[(.*)\]$/, '$1'),
-      port,
+      port: port ?? (isPlain ? 80 : 443),
       method,
-      path: `${path}${queryOf(query)}`,
-      headers,
-      agent,
-      // For the tunnel through a proxy, which nothing else ends. The limit on silence takes its place later.
-      timeout: this.#options.connectTimeoutMs,
+      path: isForProxy ? `http://${authority}${target}` : target,
+      headers:
+        credentials === undefined
+          ? headers
+          : { ...headers, 'Proxy-Authorization': basicAuthorization(credentials) },
+      agent: isPlain ? this.#agents['http:'] : this.#agents['https:'],
     });
   }
 
@@ -148,28 +128,10 @@ export class S3HttpHandler {
       });
       // Also what comes when there is an answer already: the reader of its body gets that from there.
       sent.on('error', reject);
-      this.#limitConnecting(sent, reject);
       sent.once('socket', (socket) => {
         this.#limitSilence(socket, sent, () => response);
       });
       sendBody(sent, request);
-    });
-  }
-
-  #limitConnecting(sent: ClientRequest, reject: (error: Error) => void): void {
-    const { connectTimeoutMs } = this.#options;
-    const timer = setTimeout(() => {
-      const error = lateError(`no connection within ${connectTimeoutMs / 1000} s`, CONNECT_LATE);
-      // While it has no socket yet, destroying it tells nobody.
-      reject(error);
-      sent.destroy(error);
-    }, connectTimeoutMs);
-    const stop = (): void => clearTimeout(timer);
-    sent.once('close', stop);
-    // A proxy's tunnel stands when there is a socket.
-    sent.once('socket', (socket) => {
-      if (socket.connecting) socket.once('connect', stop);
-      else stop();
     });
   }
 
@@ -246,8 +208,8 @@ async function collect(received: IncomingMessage): Promise<Uint8Array> {
 }
 
 /** The name is the one by which the SDK, too, knows that time ran out. */
-function lateError(message: string, code = 'ETIMEDOUT'): Error {
-  return Object.assign(new Error(message), { name: 'TimeoutError', code });
+function lateError(message: string): Error {
+  return Object.assign(new Error(message), { name: 'TimeoutError', code: 'ETIMEDOUT' });
 }
 
 function joined(headers: IncomingMessage['headers']): Record<string, string> {

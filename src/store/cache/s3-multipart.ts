@@ -29,6 +29,8 @@ const MIB = 1024 * 1024;
 const PARTS_AT_ONCE = 4;
 /** An abort is to be felt within a second; removing what was begun goes on behind it. */
 const CLEANUP_WAIT_MS = 500;
+const BUSY_PAUSE_MS = 100;
+const BUSY_ATTEMPTS_MAX = 30;
 
 /** @throws FerryError `unsupported` for a file that is larger than objects can be. */
 export async function sendParts(
@@ -111,18 +113,27 @@ async function begin(
   }
 }
 
+/** Until the server says that there is no such upload, or that it is gone. */
 function remove(connection: S3Connection, request: S3Request, uploadId: string): Promise<void> {
   return connection.cleanUp(async (signal) => {
     const asked: S3Request = { ...request, doing: 'clean up', signal };
-    await connection.attempt(asked, async ({ sdk, client, options }) => {
-      const named = { Bucket: connection.location.bucket, Key: request.key, UploadId: uploadId };
+    const named = { Bucket: connection.location.bucket, Key: request.key, UploadId: uploadId };
+    for (let attempt = 1; ; attempt += 1) {
       try {
-        await client.send(new sdk.AbortMultipartUploadCommand(named), options);
+        await connection.attempt(asked, ({ sdk, client, options }) =>
+          client.send(new sdk.AbortMultipartUploadCommand(named), options),
+        );
+        return;
       } catch (error) {
+        signal.throwIfAborted();
+        const { status, code } = describeFailure(error);
         // Completed or removed before, unbeknownst to us.
-        if (describeFailure(error).code !== 'NoSuchUpload') throw error;
+        if (code === 'NoSuchUpload') return;
+        // It is still busy with what we asked for before. Servers have various codes for that.
+        if (status !== 409 || attempt === BUSY_ATTEMPTS_MAX) throw error;
+        await pause(BUSY_PAUSE_MS, signal);
       }
-    });
+    }
   });
 }
 
