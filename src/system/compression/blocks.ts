@@ -63,7 +63,7 @@ async function* piecesOf(
   }
 }
 
-interface Block {
+export interface Block {
   readonly block: Uint8Array;
   readonly isLast: boolean;
   /** Gives the memory of the block back. */
@@ -93,7 +93,7 @@ async function* orderly<T>(
  * Blocks of exactly that size but for the last, of which there always is one. Their memory is used again once they are
  * freed, and given back in the end.
  */
-async function* blocksOf(
+export async function* blocksOf(
   bytes: AsyncIterable<Uint8Array>,
   blockBytes: number,
 ): AsyncGenerator<Block, void, undefined> {

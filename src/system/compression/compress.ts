@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { createBrotliCompress, constants } from 'node:zlib';
 import type { Compression } from '../../format/compression.ts';
 import { blockCodec } from './block-codec.ts';
-import { compressBlocks, inBlocks } from './blocks.ts';
+import { blocksOf, compressBlocks, inBlocks, type Block } from './blocks.ts';
 import { ChunkCutter } from './chunk-cutter.ts';
 import { resolveLevel } from './levels.ts';
 import { pull } from './pull.ts';
@@ -28,6 +28,8 @@ export interface CompressOptions {
 const PARALLEL_MAX = 4;
 /** A block of xz in parallel: three times the dictionary of its usual level. */
 const XZ_BLOCK_BYTES = 24 * 1024 * 1024;
+/** What brotli gets at a time. */
+const BROTLI_PIECE_BYTES = 256 * 1024;
 
 /**
  * The compressed bytes, in chunks that are the caller's, each in memory of its own. They are the same for the same
@@ -87,10 +89,18 @@ async function* compressBrotli(
     chunkSize: 128 * 1024,
     params: { [constants.BROTLI_PARAM_QUALITY]: level },
   });
-  for await (const chunk of throughZlib(engine, bytes)) {
+  // Brotli's output depends on where its input is cut, and must not.
+  for await (const chunk of throughZlib(engine, pieces(blocksOf(bytes, BROTLI_PIECE_BYTES)))) {
     cutter.push(chunk);
     yield* ready.splice(0);
   }
   cutter.flush();
   yield* ready;
+}
+
+async function* pieces(blocks: AsyncIterable<Block>): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const { block, free } of blocks) {
+    if (block.length > 0) yield block;
+    free();
+  }
 }
