@@ -5,6 +5,7 @@ import { exportTarget } from './export.ts';
 import { narTarget } from './nar.ts';
 import { netrcTarget } from './netrc.ts';
 import { nixConfTarget } from './nix-conf.ts';
+import { s3Target } from './s3.ts';
 import { serveTargets } from './serve.ts';
 import { textTargets } from './texts.ts';
 
@@ -13,6 +14,7 @@ export const fuzzTargets: readonly FuzzTarget[] = [
   netrcTarget,
   nixConfTarget,
   exportTarget,
+  s3Target,
   ...cacheTargets,
   ...serveTargets,
   ...textTargets,

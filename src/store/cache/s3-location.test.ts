@@ -45,7 +45,7 @@ test('a path is what keys begin with', () => {
   const deep = locate('s3://b1/a%20b/c/');
   assert.equal(deep.prefix, 'a b/c/');
   assert.equal(deep.uri, 's3://b1/a b/c');
-  for (const path of ['//x', '/a//b', '/../x', '/a/./b', '/%2e%2e', '/a%00']) {
+  for (const path of ['//x', '/a//b', '/../x', '/a/./b', '/%2e%2e', '/a%00', '/%2fa']) {
     refuses(`s3://b1${path}`, /can't be the folder of a cache/);
   }
   refuses('s3://b1/%zz', /malformed percent escape/);

@@ -149,7 +149,7 @@ function parseBucket(authority: string): string {
 function parsePrefix(path: string): string {
   const parts = path.replace(/^\//, '').replace(/\/$/, '').split('/').map(decode);
   if (parts.length === 1 && parts[0] === '') return '';
-  if (parts.some((part) => part === '' || part === '.' || part === '..' || part.includes('\0'))) {
+  if (parts.some((part) => part === '' || part === '.' || part === '..' || /[\0/]/.test(part))) {
     throw new FerryError('usage', `"${path}" can't be the folder of a cache in a bucket`);
   }
   return `${parts.join('/')}/`;
