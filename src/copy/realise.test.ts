@@ -131,6 +131,39 @@ test('the next one may have other contents for it, as of a build that differs ea
   assert.equal((await realise(store, substituters, [a.info.path])).narSize, nar.length);
 });
 
+test('one that gives nothing but nonsense is soon asked last, and its failures are told in few lines', async () => {
+  const chain = [samplePath('p0')];
+  for (let i = 1; i < 12; i++) {
+    chain.push(
+      samplePath(
+        `p${i}`,
+        chain.slice(-1).map(({ info }) => info.path),
+      ),
+    );
+  }
+  const lone = Array.from({ length: 9 }, (_, i) => samplePath(`lone${i}`));
+  const every = [...chain, ...lone];
+  let bad: Store = await memoryWith(...every);
+  for (const { info } of every) bad = withNar(info.path, flipped, bad);
+  const sources = [
+    sourceOf('bad', bad, {}),
+    sourceOf('good', await memoryWith(...every), { priority: 50 }),
+  ];
+  await using substituters = join(sources);
+  await using store = new MemoryStore();
+  const warnings: string[] = [];
+  const summary = await realise(
+    store,
+    substituters,
+    every.map(({ info }) => info.path),
+    { onWarning: (message) => warnings.push(message) },
+  );
+  assert.equal(summary.copied, every.length);
+  assert.equal(sources[0]?.asked.nars.length, every.length, 'asked for each once');
+  assert.equal(warnings.length, 4);
+  assert.equal(warnings.at(-1), '7 more paths failed that came from "test://bad"');
+});
+
 test('a validly signed info with the NAR of another path: the hash decides', async () => {
   const key = generateSecretKey('cache-1');
   const first = signed(a, key);

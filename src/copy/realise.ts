@@ -74,6 +74,9 @@ const SOURCE_FAULTS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'untrusted',
 ]);
 
+/** Failures that are told one by one, of each substituter: where it went away there may be thousands. */
+const TOLD_MAX = 3;
+
 class Run {
   readonly #destination: Store;
   readonly #substituters: SubstituterStore;
@@ -150,6 +153,7 @@ class Run {
   /** @returns whether somebody else may be asked for what failed. */
   #lookElsewhere(plan: RealisationPlan, failed: ReadonlyMap<StorePath, unknown>): boolean {
     let isWorthIt = false;
+    const told = new Map<string, number>();
     for (const { path, references } of plan.missing) {
       if (!failed.has(path)) continue;
       // What only waited for another one is tried again with that.
@@ -161,13 +165,24 @@ class Run {
       if (!tried.has(from)) isWorthIt = true;
       this.#triedInVain.set(path, tried.add(from));
       if (source?.hasFailed() === false) source.ban(error);
-      const printed = printStorePath(plan.storeDir, path);
-      const problem = messageOf(error);
-      // Most errors name the path already.
-      const what = problem.includes(path) ? problem : `path "${printed}": ${problem}`;
-      this.#options.onWarning?.(`${what} (it came from "${from}")`);
+      const count = (told.get(from) ?? 0) + 1;
+      told.set(from, count);
+      if (count <= TOLD_MAX) this.#warn(plan, path, error, from);
+    }
+    for (const [from, count] of told) {
+      if (count <= TOLD_MAX) continue;
+      this.#options.onWarning?.(`${count - TOLD_MAX} more paths failed that came from "${from}"`);
     }
     return isWorthIt;
+  }
+
+  #warn(plan: RealisationPlan, path: StorePath, error: unknown, from: string): void {
+    const problem = messageOf(error);
+    // Most errors name the path already.
+    const what = problem.includes(path)
+      ? problem
+      : `path "${printStorePath(plan.storeDir, path)}": ${problem}`;
+    this.#options.onWarning?.(`${what} (it came from "${from}")`);
   }
 
   #explain(path: StorePath, absent: StorePath): Error {

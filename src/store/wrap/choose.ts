@@ -65,8 +65,13 @@ export function choose(
   });
 }
 
-/** Best first; one that hasn't told its priority may be the best of all. */
+/** Best first; one that hasn't told its priority may be the best of all. Whoever gave much that was wrong comes last. */
 function inOrder(substituters: readonly Substituter[]): readonly Substituter[] {
   const priorityOf = ({ traits }: Substituter): number => traits?.priority ?? -Infinity;
-  return [...substituters].sort((a, b) => priorityOf(a) - priorityOf(b) || a.index - b.index);
+  return [...substituters].sort(
+    (a, b) =>
+      Number(a.isDoubtful) - Number(b.isDoubtful) ||
+      priorityOf(a) - priorityOf(b) ||
+      a.index - b.index,
+  );
 }

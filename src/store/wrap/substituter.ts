@@ -37,6 +37,8 @@ export interface InfosOptions extends CallOptions {
 const PATH_ERRORS: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['corrupt', 'not-found']);
 /** So many NARs in a row that broke off for lack of a connection are no accident. */
 const STRIKES_MAX = 3;
+/** So many NARs that weren't what they should be make all others doubtful. */
+const WRONG_MAX = 3;
 
 interface Failure {
   readonly error: unknown;
@@ -59,6 +61,7 @@ export class Substituter implements AsyncDisposable {
   #leftAlone: Failure | undefined;
   #isUnfit = false;
   #strikes = 0;
+  #wrong = 0;
   #hasWarned = false;
 
   constructor(source: SubstituterSource, index: number, options: SubstituterOptions) {
@@ -80,13 +83,15 @@ export class Substituter implements AsyncDisposable {
 
   /** Why it isn't asked at the moment, if so. */
   get failure(): unknown {
-    if (
-      this.#leftAlone !== undefined &&
-      !this.#isUnfit &&
-      this.#leftAlone.until < performance.now()
-    )
+    if (!this.#isUnfit && (this.#leftAlone?.until ?? 0) < performance.now()) {
       this.#leftAlone = undefined;
+    }
     return this.#leftAlone?.error;
+  }
+
+  /** Whether so much of it was wrong that anybody else goes first. */
+  get isDoubtful(): boolean {
+    return this.#wrong >= WRONG_MAX;
   }
 
   /** Waits until it is known what it is, so that `traits` is there, or that it fails. Never throws but for an abort. */
@@ -138,6 +143,7 @@ export class Substituter implements AsyncDisposable {
   ban(path: StorePath, error: unknown): void {
     this.#bans.set(path, this.#failure(error));
     this.#infos.delete(path);
+    if (isPathError(error)) this.#wrong++;
     if (!isFerryError(error, 'unavailable') && !isFerryError(error, 'protocol')) return;
     this.#strikes++;
     if (this.#strikes >= STRIKES_MAX) this.#leaveAlone(error);
