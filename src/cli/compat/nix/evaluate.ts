@@ -2,6 +2,7 @@
  * What ferry doesn't evaluate itself, evaluated (and built, where that is wanted) by the Nix of this machine: flakes,
  * attributes of a file, expressions. What it answers is foreign, and parsed strictly.
  */
+import { readDerivation } from '../../../copy/read-derivation.ts';
 import { FerryError } from '../../../error.ts';
 import { isDerivation, parseStorePath, type StorePath } from '../../../format/store-path.ts';
 import type { Store } from '../../../store/store.ts';
@@ -26,31 +27,56 @@ export async function evaluate(
   const what = `${named === '' ? 'what the command names' : named} must be evaluated`;
   const flags = [...call.evaluation, ...call.passedOn];
   if (options.storeUri !== undefined) flags.push('--store', options.storeUri);
+  if (findForeignNix(call.context.env) === undefined) {
+    const old = oldWords(call, words);
+    if (old !== undefined && findForeignNix(call.context.env, 'nix-build') !== undefined) {
+      return await evaluateOld(call, store, { what, args: old }, options);
+    }
+  }
   if (options.derivation === true) {
     const args = ['path-info', '--derivation', ...flags, '--', ...words];
     const text = await runForeignNix(call.context, what, args);
     return linesOf(text).map((line) => ({ kind: 'path', path: pathOf(store, line) }));
   }
   const dryRun = options.build === true ? [] : ['--dry-run'];
-  if (findForeignNix(call.context.env) === undefined) {
-    const old = oldWords(call, words);
-    if (old !== undefined && findForeignNix(call.context.env, 'nix-build') !== undefined) {
-      return await evaluateOld(call, store, what, [...dryRun, ...old]);
-    }
-  }
   const args = ['build', '--no-link', '--json', ...dryRun, ...flags, '--', ...words];
   return parseBuilt(store, await runForeignNix(call.context, what, args));
 }
 
-/** Before Nix 2.4 there was no `nix build` to be relied on; files and expressions were `nix-build`'s. */
+/** Before Nix 2.4 there was no `nix build` to be relied on; files were for `nix-build` and `nix-instantiate`. */
 async function evaluateOld(
   call: NixCall,
   store: Store,
-  what: string,
-  args: readonly string[],
+  { what, args }: { readonly what: string; readonly args: readonly string[] },
+  { build = false, derivation = false }: FindOptions,
 ): Promise<Installable[]> {
-  const text = await runForeignNix(call.context, what, ['--no-out-link', ...args], 'nix-build');
-  return linesOf(text).map((line) => ({ kind: 'path', path: pathOf(store, line) }));
+  if (build && !derivation) {
+    const text = await runForeignNix(call.context, what, ['--no-out-link', ...args], 'nix-build');
+    return linesOf(text).map((line) => ({ kind: 'path', path: pathOf(store, line) }));
+  }
+  const text = await runForeignNix(call.context, what, args, 'nix-instantiate');
+  const found: Installable[] = [];
+  for (const line of linesOf(text)) {
+    // An output that isn't the first one is told of as "x.drv!dev".
+    const [path = '', output] = line.split('!');
+    const drv = pathOf(store, path);
+    if (derivation) found.push({ kind: 'path', path: drv });
+    else found.push({ kind: 'built', drv, outputs: await outputOf(call, store, drv, output) });
+  }
+  return found;
+}
+
+async function outputOf(
+  { context: { signal } }: NixCall,
+  store: Store,
+  drv: StorePath,
+  name: string | undefined,
+): Promise<Map<string, StorePath>> {
+  const { outputs } = await readDerivation(store, drv, { signal });
+  const chosen = name ?? (outputs.has('out') ? 'out' : [...outputs.keys()][0]) ?? 'out';
+  const output = outputs.get(chosen);
+  if (output === undefined || !('path' in output)) throw withoutPath(chosen, drv);
+  return new Map([[chosen, output.path]]);
 }
 
 /** The words as nix-build takes them, where they are a file or an expression with attributes. */
@@ -94,13 +120,17 @@ export function parseBuilt(store: Pick<Store, 'storeDir'>, text: string): Instal
     if (!isDerivation(drv)) throw wrong(item);
     const named = Object.entries(outputs).map(([name, output]): [string, StorePath] => {
       if (typeof output !== 'string') {
-        throw new FerryError('unsupported', `output "${name}" of "${drvPath}" has no path yet`, {
-          hint: 'its path follows from its contents: build it, and name what comes of it',
-        });
+        throw withoutPath(name, drvPath);
       }
       return [name, pathOf(store, output)];
     });
     return { kind: 'built', drv, outputs: new Map(named) };
+  });
+}
+
+function withoutPath(output: string, drv: string): FerryError {
+  return new FerryError('unsupported', `output "${output}" of "${drv}" has no path yet`, {
+    hint: 'its path follows from its contents: build it, and name what comes of it',
   });
 }
 

@@ -5,6 +5,7 @@ import { computeClosure } from '../../../copy/closure.ts';
 import { sortTopologically } from '../../../copy/order.ts';
 import { messageOf } from '../../../error.ts';
 import { formatHash, type Hash } from '../../../format/hash.ts';
+import type { PathInfo } from '../../../format/path-info.ts';
 import { printStorePath, type StorePath } from '../../../format/store-path.ts';
 import type { ContentsResult, Store } from '../../../store/store.ts';
 import { printable } from '../../errors.ts';
@@ -81,19 +82,21 @@ function numberOf(text: string | undefined): number | undefined {
   throw nixUsage(PROGRAM, `'${text}' is not an integer`);
 }
 
-/** References first. Those that aren't valid stay: it is one of the things that are found. */
+/** References first. Those that aren't valid stay, in their place: it is one of the things that are found. */
 async function wantedPaths(
   store: Store,
   named: readonly StorePath[],
   { recursive, signal }: { recursive: boolean; signal: AbortSignal },
 ): Promise<StorePath[]> {
   const known = await store.queryPathInfos(named, { signal });
-  const valid = [...known.keys()];
-  const infos = recursive ? await computeClosure(store, valid, { signal }) : known;
-  return [
-    ...sortTopologically([...infos.values()]).map(({ path }) => path),
-    ...named.filter((path) => !known.has(path)),
-  ];
+  const infos = recursive ? await computeClosure(store, [...known.keys()], { signal }) : known;
+  const absent = named.filter((path) => !known.has(path)).map(infoOfNothing);
+  return sortTopologically([...infos.values(), ...absent]).map(({ path }) => path);
+}
+
+function infoOfNothing(path: StorePath): PathInfo {
+  const narHash = { algorithm: 'sha256', digest: new Uint8Array(32) } as const;
+  return { path, narHash, narSize: 0, references: [], signatures: [] };
 }
 
 /** Results come as they are found, and are told in the order of the paths. */
