@@ -13,9 +13,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { directory, entry, file, nar, richNar, symlink } from '../../../test/vectors/nar/build.ts';
 import { hostileNars } from '../../../test/vectors/nar/hostile.ts';
 import { makeTempDirectory, type TempDirectory } from '../../../test/support/temp.ts';
+import { skipWithoutLzma } from '../../../test/support/lzma.ts';
 import { FerryError } from '../../error.ts';
+import type { Compression } from '../../format/compression.ts';
 import { formatHash, hashBytes } from '../../format/hash.ts';
-import type { TreeDigest, TreeWorkers } from '../tree-jobs.ts';
+import { decompress } from '../compression/decompress.ts';
+import type { PackDigest, TreeDigest, TreeWorkers } from '../tree-jobs.ts';
 import { Thread } from './thread.ts';
 import { openTreeWorkers } from './tree-workers.ts';
 
@@ -47,9 +50,13 @@ describe('tree workers', () => {
     temp[Symbol.dispose]();
   });
   /** Runs a test with a directory of its own. */
-  const within = (name: string, body: (dir: string) => Promise<void>): void => {
+  const within = (
+    name: string,
+    body: (dir: string) => Promise<void>,
+    skip: string | false = false,
+  ): void => {
     let count = 0;
-    test(name, async () => {
+    test(name, { skip }, async () => {
       const dir = temp.join(`${name.replace(/\W+/g, '-')}-${(count += 1)}`);
       mkdirSync(dir);
       await body(dir);
@@ -286,6 +293,116 @@ describe('tree workers', () => {
     assert.deepEqual(readdirSync(dir), []);
     await assert.rejects(closing.hash({ tree: dir }), { code: 'internal' });
     await closing[Symbol.asyncDispose]();
+  });
+
+  within('pack with the hash of the NAR, and of what came out', async (dir) => {
+    const tree = `${dir}/tree`;
+    await workers.unpack({ source: chunksOf(large, 100_000), target: tree });
+    for (const chunkBytes of [undefined, 1, 1024 * 1024]) {
+      const digests: PackDigest[] = [];
+      let told = 0;
+      const chunks = await Array.fromAsync(
+        workers.pack(tree, {
+          chunkBytes,
+          onDigest: (digest) => digests.push(digest),
+          onBytes: (bytes) => {
+            told += bytes;
+          },
+        }),
+      );
+      const hash = hashBytes('sha256', large);
+      assert.deepEqual(digests, [
+        { narHash: hash, narSize: large.length, fileHash: hash, fileSize: large.length },
+      ]);
+      assert.equal(told, large.length);
+      assert.ok(Buffer.compare(Buffer.concat(chunks), large) === 0);
+      assert.ok(chunks.every(({ length }) => length <= Math.max(chunkBytes ?? 262_144, 65_536)));
+    }
+  });
+
+  for (const compression of ['none', 'zstd', 'gzip', 'xz', 'br'] as const) {
+    const skip = compression === 'xz' ? skipWithoutLzma : false;
+    within(
+      `pack and compress with ${compression}`,
+      async (dir) => {
+        const tree = `${dir}/tree`;
+        // More than two blocks of zstd, and of no whole number of them.
+        const bytes = nar(
+          directory(
+            entry('large', file('0123456789'.repeat(900_001))),
+            ...Array.from({ length: 9 }, (_, i) => entry(`small-${i}`, file('x'.repeat(i)))),
+          ),
+        );
+        await workers.unpack({ source: chunksOf(bytes, 100_000), target: tree });
+        const pack = async (): Promise<[Uint8Array, PackDigest | undefined]> => {
+          let digest: PackDigest | undefined;
+          let told = 0;
+          const chunks: Uint8Array[] = [];
+          const packed = workers.pack(tree, {
+            compress: { compression, level: 1 },
+            onDigest: (each) => {
+              assert.equal(digest, undefined);
+              digest = each;
+            },
+            onBytes: (count) => {
+              told += count;
+            },
+          });
+          for await (const chunk of packed) {
+            assert.equal(chunk.length, chunk.buffer.byteLength);
+            chunks.push(chunk);
+          }
+          assert.equal(told, bytes.length);
+          return [new Uint8Array(Buffer.concat(chunks)), digest];
+        };
+        const [packed, digest] = await pack();
+        assert.deepEqual(digest, {
+          narHash: hashBytes('sha256', bytes),
+          narSize: bytes.length,
+          fileHash: hashBytes('sha256', packed),
+          fileSize: packed.length,
+        });
+        const opened = await collect(decompress(compression, chunksOf(packed, 10_000)));
+        assert.ok(Buffer.compare(opened, bytes) === 0);
+        assert.deepEqual(await pack(), [packed, digest]);
+      },
+      skip,
+    );
+  }
+
+  within(
+    'refuse to pack with what can only be read, or at a level that there is not',
+    async (dir) => {
+      const pack = (compression: Compression, level?: number): Promise<Uint8Array> =>
+        collect(workers.pack(dir, { compress: { compression, level } }));
+      await assert.rejects(pack('bzip2'), { code: 'unsupported' });
+      await assert.rejects(pack('zstd', 99), { code: 'usage' });
+      assert.ok((await pack('zstd', 1)).length > 0);
+    },
+  );
+
+  within('stop in the middle of packing, and tell no digest', async (dir) => {
+    const tree = `${dir}/tree`;
+    await workers.unpack({ source: chunksOf(large, 100_000), target: tree });
+    for (const compression of ['none', 'gzip', 'br'] as const) {
+      const onDigest = (): void => assert.fail('there is a digest of a part');
+      const abort = new AbortController();
+      const { signal } = abort;
+      const packed = workers.pack(tree, { compress: { compression }, onDigest, signal });
+      const reason = new Error('enough');
+      const read = async (): Promise<void> => {
+        for await (const _ of packed) abort.abort(reason);
+      };
+      setTimeout(() => abort.abort(reason), 20);
+      await assert.rejects(read, (error) => error === reason);
+      for await (const _ of workers.pack(tree, { onDigest })) break;
+    }
+    await assert.rejects(
+      collect(workers.pack(`${dir}/none`, { compress: { compression: 'zstd' } })),
+      {
+        code: 'not-found',
+      },
+    );
   });
 
   within('hear of it when a thread dies', async (dir) => {
