@@ -246,7 +246,6 @@ export class S3Connection implements AsyncDisposable {
     this.#isAnonymous = credentials === 'none';
     const client = new sdk.S3Client({
       region: this.#region,
-      tls: isEncrypted,
       forcePathStyle: isPathStyle,
       ...(endpoint === undefined ? {} : { endpoint }),
       ...(credentials === 'none'
@@ -260,6 +259,7 @@ export class S3Connection implements AsyncDisposable {
       customUserAgent: [['ferry', version]],
       logger: SILENT,
     });
+    if (!isEncrypted) client.middlewareStack.add(unencrypted, { step: 'finalizeRequest' });
     return { sdk, client, credentials };
   }
 }
@@ -268,6 +268,16 @@ interface Opened {
   readonly sdk: Sdk;
   readonly client: S3Client;
   readonly credentials: S3Credentials;
+}
+
+/** The SDK has a switch for that, which it no longer heeds. */
+function unencrypted<Args extends { request: unknown }, Result>(
+  next: (args: Args) => Promise<Result>,
+): (args: Args) => Promise<Result> {
+  return (args) => {
+    (args.request as { protocol: string }).protocol = 'http:';
+    return next(args);
+  };
 }
 
 const UNSIGNED = { sign: <T>(request: T): Promise<T> => Promise.resolve(request) };
