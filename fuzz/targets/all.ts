@@ -1,9 +1,11 @@
 /** Every parser of foreign bytes, once. */
 import type { FuzzTarget } from '../target.ts';
+import { compressionTargets } from './compression.ts';
 import { cacheTargets } from './cache.ts';
 import { exportTarget } from './export.ts';
 import { narTarget } from './nar.ts';
 import { netrcTarget } from './netrc.ts';
+import { nixAnswerTarget } from './nix-answer.ts';
 import { nixConfTarget } from './nix-conf.ts';
 import { s3Target } from './s3.ts';
 import { serveTargets } from './serve.ts';
@@ -12,8 +14,10 @@ import { textTargets } from './texts.ts';
 export const fuzzTargets: readonly FuzzTarget[] = [
   narTarget,
   netrcTarget,
+  nixAnswerTarget,
   nixConfTarget,
   exportTarget,
+  ...compressionTargets,
   s3Target,
   ...cacheTargets,
   ...serveTargets,

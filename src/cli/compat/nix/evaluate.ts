@@ -24,7 +24,8 @@ export async function evaluate(
   options: FindOptions,
 ): Promise<Installable[]> {
   const named = words.map((word) => `"${word}"`).join(', ');
-  const what = `${named === '' ? 'what the command names' : named} must be evaluated`;
+  const isFlake = named === '' && call.evaluation.length === 0;
+  const what = `${isFlake ? 'the flake in "."' : named || 'the expression'} must be evaluated`;
   const flags = [...call.evaluation, ...call.passedOn];
   if (options.storeUri !== undefined) flags.push('--store', options.storeUri);
   if (findForeignNix(call.context.env) === undefined) {

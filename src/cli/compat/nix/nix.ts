@@ -123,21 +123,24 @@ function findVerb(
   return { entry: inner, words };
 }
 
+/** Of all verbs the first words, of a group what may follow: the list is to be read. */
 function unknownVerb(context: CommandContext, name: string): FerryError {
-  const guess = nearest(
-    name,
-    verbTable.map((entry) => entry.name),
-  );
+  const [group = ''] = name.split(' ');
+  const isWithin = name !== group;
+  const siblings = isWithin
+    ? ownVerbs.filter((verb) => verb.startsWith(`${group} `))
+    : [...new Set(ownVerbs.map((verb) => verb.split(' ')[0] ?? ''))];
+  const guess = nearest(name, siblings);
   const foreign = findForeignNix(context.env);
   const hint =
     guess !== undefined
       ? `did you mean "nix ${guess}"?`
       : foreign !== undefined
         ? `the Nix of this machine may know it: ${foreign} ${name}`
-        : `there is no Nix on this machine that would know more`;
+        : 'there is no Nix on this machine that may know it';
   return new FerryError(
     'unsupported',
-    `'${name}' is not a verb that ferry has: it has ${ownVerbs.join(', ')}`,
+    `'${name}' is not a verb that ferry has: it has ${siblings.join(', ')}`,
     { hint },
   );
 }
