@@ -192,6 +192,16 @@ test('a name that nobody knows is a warning, one that Nix knows is none', () => 
   ]);
 });
 
+test('a file that is none of ours makes no endless messages', () => {
+  write('etc/nix.conf', `${'x'.repeat(100_000)} = y`);
+  assert.ok((loadSettings(environment()).warnings[0] ?? '').length < 300);
+  write('etc/nix.conf', `http2 = ${'x'.repeat(100_000)}`);
+  assert.throws(
+    () => loadSettings(environment()),
+    (error: Error) => error.message.length < 300,
+  );
+});
+
 test('additions on a command line add up, and come after what they add to', () => {
   const overrides = new Map<string, string>();
   setOverride(overrides, 'extra-substituters', 'https://gone');

@@ -72,6 +72,13 @@ export function loadSettings(env: Environment, overrides: Overrides = new Map())
   };
 }
 
+/** Characters of a name or value in a message: a file that is none of ours may have lines of any length. */
+const SHOWN_MAX = 120;
+
+function shortened(text: string): string {
+  return text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX)}…` : text;
+}
+
 class Loading {
   readonly overridden: Map<string, string> = new Map();
   readonly origins: Map<string, readonly string[]> = new Map();
@@ -108,7 +115,7 @@ class Loading {
     }
     const foreign = foreignSettings.get(base);
     if (foreign === undefined || (isExtra && foreign.shape !== 'list')) {
-      this.warnings.push(`unknown setting "${name}" (${origin})`);
+      this.warnings.push(`unknown setting "${shortened(name)}" (${origin})`);
     } else if (isUser && foreign.isForwarded) {
       this.#override(base, assignment.value, isExtra);
     }
@@ -122,7 +129,7 @@ class Loading {
       if (value !== undefined) return value;
       throw new FerryError(
         'usage',
-        `setting ${assignment.name} is "${text}" (${origin}), not ${kind.expects}`,
+        `setting ${assignment.name} is "${shortened(text)}" (${origin}), not ${kind.expects}`,
       );
     };
     const before = this.#valueOf(definition);

@@ -4,7 +4,7 @@
  */
 import { FerryError } from '../error.ts';
 import { sameContents, type PathInfo } from '../format/path-info.ts';
-import type { SecretKey } from '../format/signature.ts';
+import { isSignature, type SecretKey } from '../format/signature.ts';
 import type { StoreDir, StorePath } from '../format/store-path.ts';
 import type { CallOptions, FreeSpace, Refusal, Store } from '../store/store.ts';
 import { computeClosure, type ClosureQuery } from './closure.ts';
@@ -178,7 +178,9 @@ async function missingSignatures(
     const there = known.get(info.path);
     // Another build of it may lie there: what holds for ours says nothing about that.
     if (there === undefined || !sameContents({ ...there, ca: info.ca }, info)) continue;
-    const lacking = signatures.filter((signature) => !there.signatures.includes(signature));
+    const lacking = signatures.filter(
+      (signature) => isSignature(signature) && !there.signatures.includes(signature),
+    );
     if (lacking.length > 0) found.set(info.path, lacking);
   }
   return found;

@@ -125,6 +125,22 @@ test('a copy signs what it sends and what is there already', async () => {
   assert.equal(again.newSignatures.size, 0);
 });
 
+test('what is no signature stays where it is', async () => {
+  class Odd extends MemoryStore {
+    override async queryPathInfos(paths: Iterable<StorePath>): Promise<Map<StorePath, PathInfo>> {
+      const infos = await super.queryPathInfos(paths);
+      for (const [path, info] of infos)
+        infos.set(path, { ...info, signatures: ['none', 'x:AAAA'] });
+      return infos;
+    }
+  }
+  await using source = new Odd();
+  await source.addPaths(toAdd(a));
+  await using destination = await storeWith(a);
+  const summary = await copyClosure(source, destination, [a.info.path]);
+  assert.equal(summary.signaturesAdded, 0);
+});
+
 test('another build at the destination gets none of our signatures', async () => {
   const rebuilt = samplePath('a', [], 'another build of it');
   await using source = await storeWith(signedBy(a, theirs));

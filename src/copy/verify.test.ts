@@ -144,6 +144,10 @@ test('built there counts where no number was asked for, named by contents always
   const strict = await verify(store, paths, { sigsNeeded: 1 });
   assert.equal(strict.summary.untrusted, 1);
   assert.equal(strict.results.get(path)?.trust?.because, 'content-addressed');
+  // The address is right, and it isn't that of what lies there: nobody checked it when it was put into a cache.
+  store.infos.set(path, { narHash: b.info.narHash });
+  assert.equal((await verify(store, [path])).summary.untrusted, 1);
+  store.infos.delete(path);
   // One that claims an address that gives another path proves nothing.
   store.infos.set(b.info.path, { ca });
   assert.equal((await verify(store, paths)).summary.untrusted, 1);

@@ -2,6 +2,7 @@
  * Verifies paths of any store: that their contents are what the store says, and that somebody who is trusted says so
  * too. As `nix store verify` does.
  */
+import { hashesEqual } from '../format/hash.ts';
 import { fingerprintOf, isContentAddressed, type PathInfo } from '../format/path-info.ts';
 import { signersOf, type TrustedKeys } from '../format/signature.ts';
 import type { StorePath } from '../format/store-path.ts';
@@ -158,8 +159,17 @@ function reasonFor(
   info: PathInfo,
   ultimateCounts: boolean,
 ): TrustResult['because'] {
-  if (isContentAddressed(storeDir, info)) return 'content-addressed';
+  if (isContentAddressed(storeDir, info) && isOfTheseContents(info)) return 'content-addressed';
   return ultimateCounts && info.ultimate === true ? 'ultimate' : undefined;
+}
+
+/**
+ * An address that is of the NAR itself must be that of the NAR that we check against: a binary cache may claim another,
+ * and Nix believes it. The other kinds of addresses are checked by the store that a path is added to.
+ */
+function isOfTheseContents({ ca, narHash, path, references }: PathInfo): boolean {
+  const isOfNar = ca?.method === 'nar' && ca.hash.algorithm === narHash.algorithm;
+  return !isOfNar || references.includes(path) || hashesEqual(ca.hash, narHash);
 }
 
 /** Each key counts once, however many signatures it made. */

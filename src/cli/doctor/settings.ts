@@ -3,6 +3,7 @@ import { loadSettings, type Settings } from '../../config/settings.ts';
 import { loadTrustedKeys } from '../../config/trusted-keys.ts';
 import type { CommandContext } from '../context.ts';
 import { formatCount } from '../ui/units.ts';
+import { printable } from '../errors.ts';
 import { failedCheck, type Check } from './check.ts';
 
 export function checkSettings(context: CommandContext): {
@@ -28,7 +29,7 @@ export function checkSettings(context: CommandContext): {
 
 /** Names that nobody knows, files that can't be read. */
 function oddities({ warnings }: Settings): Check[] {
-  return warnings.map((detail) => ({ name: 'settings', status: 'note', detail }));
+  return warnings.map((text) => ({ name: 'settings', status: 'note', detail: printable(text) }));
 }
 
 function checkKeys(settings: Settings): Check[] {
