@@ -16,7 +16,7 @@ const output: OutputOptions = {
   entryFileNames: '[name].cjs',
   minify: { compress: false, mangle: false, codegen: { removeWhitespace: true } },
 };
-const common: RolldownOptions = { platform: 'node', external: ['koffi'], output };
+const common: RolldownOptions = { platform: 'node', external: ['koffi', '@napi-rs/lzma'], output };
 
 export default defineConfig([
   {

@@ -71,6 +71,21 @@ test('every dependency has its reason in docs/dependencies.md', () => {
   );
 });
 
+test('an old npm installs the native half of every library', () => {
+  const lock = JSON.parse(read('package-lock.json')) as {
+    packages: Record<string, { engines?: unknown }>;
+  };
+  const native = Object.entries(lock.packages).filter(([path]) =>
+    path.startsWith('node_modules/@napi-rs/lzma-'),
+  );
+  assert.ok(native.length > 0);
+  assert.deepEqual(
+    native.filter(([, { engines }]) => engines !== undefined).map(([path]) => path),
+    [],
+    'node scripts/lock.ts writes the lock file so that npm of an old Node leaves nothing out',
+  );
+});
+
 test('what the doors export is what docs/api.txt lists', () => {
   const exported = files
     .filter((file) => /^src\/(index|doors\/\w+)\.ts$/.test(file))
