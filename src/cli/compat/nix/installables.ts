@@ -75,8 +75,12 @@ function isPath(call: NixCall, store: Store, word: string): boolean {
     return true;
   } catch (error) {
     if (!isFerryError(error, 'not-found')) throw error;
-    // What is in the store and no store path, or isn't there at all, is a mistake that no evaluation makes good.
-    if (path.startsWith(`${store.storeDir}/`) || !isThere(call.context.cwd, path)) throw error;
+    // What is in the store and no store path, or a file that isn't there, is a mistake that no evaluation makes good.
+    // Others may be flakes: github:owner/name, nixpkgs/release.
+    const isFile = /^\.{0,2}\//.test(path);
+    if (path.startsWith(`${store.storeDir}/`) || (isFile && !isThere(call.context.cwd, path))) {
+      throw error;
+    }
     return false;
   }
 }
