@@ -1,13 +1,16 @@
 /**
  * Two bundles: the command, and the worker thread beside it. Every file that is loaded costs a start of ferry a
- * millisecond, so what each copy needs is one chunk; the other commands, and stores behind ssh, load theirs.
+ * millisecond, so all that a copy needs in any case is one chunk, and nothing else is in it: other commands, and stores
+ * behind something, load theirs.
  */
-import { defineConfig, type OutputOptions, type RolldownOptions } from 'rolldown';
+import {
+  defineConfig,
+  type ChunkingContext,
+  type OutputOptions,
+  type RolldownOptions,
+} from 'rolldown';
 
-const CORE =
-  /src\/(error|bytes\/|format\/|config\/|copy\/|store\/(local\/|store|open-)|system\/(?!process|ssh|shell)|cli\/(ui\/|commands\/copy|[\w-]+\.ts$))/;
-const LATE =
-  /src\/(system\/threads\/|cli\/(main|help|manual|nearest|shell-completions|verify|print)|format\/(export|derivation))/;
+const COPY = new URL('src/cli/commands/copy.ts', import.meta.url).pathname;
 
 // CommonJS: an import of a module of Node's as ESM touches all its exports, and so loads much that nobody asked for.
 const output: OutputOptions = {
@@ -16,19 +19,41 @@ const output: OutputOptions = {
   entryFileNames: '[name].cjs',
   minify: { compress: false, mangle: false, codegen: { removeWhitespace: true } },
 };
-const common: RolldownOptions = { platform: 'node', external: ['koffi', '@napi-rs/lzma'], output };
+const common: RolldownOptions = {
+  platform: 'node',
+  // Native code, which lies where it was installed.
+  external: ['koffi', '@napi-rs/lzma'],
+  // What one module loads late another one, which is loaded late as a whole, has at hand.
+  checks: { ineffectiveDynamicImport: false },
+  output,
+};
 
 export default defineConfig([
   {
     ...common,
     input: { ferry: 'src/cli/main.ts' },
+    preserveEntrySignatures: false,
     output: {
       ...output,
       chunkFileNames: 'chunks/[name]-[hash].cjs',
       codeSplitting: {
-        groups: [{ name: 'core', test: (id) => CORE.test(id) && !LATE.test(id) }],
+        groups: [{ name: (id, context) => (importedBy(COPY, context).has(id) ? 'core' : null) }],
+        includeDependenciesRecursively: false,
       },
     },
   },
   { ...common, input: { worker: 'src/system/threads/worker.ts' } },
 ]);
+
+const found = new Map<string, Set<string>>();
+
+/** A module and all that it imports, late imports left out. */
+function importedBy(module: string, context: ChunkingContext): Set<string> {
+  const known = found.get(module);
+  if (known !== undefined) return known;
+  const all = new Set([module]);
+  for (const id of all)
+    for (const next of context.getModuleInfo(id)?.importedIds ?? []) all.add(next);
+  found.set(module, all);
+  return all;
+}

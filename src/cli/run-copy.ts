@@ -11,8 +11,7 @@ import { say, type CommandContext } from './context.ts';
 import { partialStatus } from './errors.ts';
 import { resolveIn } from './resolve-in-store.ts';
 import { openSession, type Session } from './session.ts';
-import { skipFor, type SkipRequest } from './skip-upstream.ts';
-import { fetchingDestination, whyNothingIsFetched } from './substitute-on-destination.ts';
+import type { SkipRequest } from './skip-upstream.ts';
 import { withCompression } from './with-compression.ts';
 import { jsonPlan, jsonProgress } from './ui/copy-json.ts';
 import { nixProgress, showCopy, type CopyProgress, type CopyScene } from './ui/copy-progress.ts';
@@ -51,7 +50,7 @@ export interface CopyRequest extends SkipRequest {
 export async function runCopy(context: CommandContext, request: CopyRequest): Promise<number> {
   const { signal } = context;
   await using session = openSession(context);
-  const skip = skipFor(session, request);
+  const skip = await skipOf(session, request);
   const openDestination = (): Promise<Store> =>
     session.open(withCompression(request.to, request.gzip));
   // ssh is slow to come up, and does so while we look here. Two far ends come one after the other: both may ask for a
@@ -71,6 +70,17 @@ export async function runCopy(context: CommandContext, request: CopyRequest): Pr
   return request.dryRun
     ? await tellPlan(context, session, ends, roots, request)
     : await copyNow(context, session, ends, roots, request);
+}
+
+/** What is asked for by few is loaded for those. */
+async function skipOf(
+  session: Session,
+  request: CopyRequest,
+): Promise<((destination: Store) => SkipPaths) | undefined> {
+  const { skipUpstream = [], skipSignedBy = [] } = request;
+  if (skipUpstream.length === 0 && skipSignedBy.length === 0) return undefined;
+  const { skipFor } = await import('./skip-upstream.ts');
+  return skipFor(session, request);
 }
 
 function isFar(uri: string | undefined): boolean {
@@ -98,11 +108,8 @@ async function copyNow(
     const { source, destination } = ends;
     const { onEvent } = progress;
     const fetching = request.substitute
-      ? fetchingDestination(session, destination, onEvent)
+      ? await letFetch(session, destination, progress, request)
       : destination;
-    // Nix says nothing about it.
-    const problem = request.substitute && whyNothingIsFetched(session, destination);
-    if (problem && request.talk !== 'nix') progress.print(`note: ${problem}`);
     const planned = { ...ends, destination: fetching };
     const plan = await makePlan(context, planned, roots, request, progress);
     await tellUnsignable(context, destination, plan);
@@ -114,6 +121,22 @@ async function copyNow(
   } finally {
     await progress.finish();
   }
+}
+
+/** The destination as one that fetches what it can. */
+async function letFetch(
+  session: Session,
+  destination: Store,
+  { onEvent, print }: CopyProgress,
+  { talk }: CopyRequest,
+): Promise<Store> {
+  const { fetchingDestination, whyNothingIsFetched } = await import(
+    './substitute-on-destination.ts'
+  );
+  // Nix says nothing about it.
+  const problem = whyNothingIsFetched(session, destination);
+  if (problem !== undefined && talk !== 'nix') print(`note: ${problem}`);
+  return fetchingDestination(session, destination, onEvent);
 }
 
 async function tellPlan(

@@ -22,13 +22,11 @@ import type {
 import { addContent } from './add-content.ts';
 import { addPaths, type AddContext } from './add-paths.ts';
 import { addRoot } from './add-root.ts';
-import { addBuildLog, readBuildLog } from './build-log.ts';
 import { connect, type ConnectionOptions } from './connection.ts';
-import { deletePaths, type Deleted, type DeleteOptions } from './delete-paths.ts';
+import type { Deleted, DeleteOptions } from './delete-paths.ts';
 import { makeDerivationReader } from './derivation-outputs.ts';
 import type { StoreQueries } from './queries.ts';
 import { refusalOf, type TrustPolicy } from './trust.ts';
-import { verifyPaths } from './verify.ts';
 
 export interface LocalStoreOptions extends ConnectionOptions, TrustPolicy {
   /** Lent: the store uses them, and leaves them open. */
@@ -249,7 +247,11 @@ export async function openLocalStore(options: LocalStoreOptions): Promise<LocalS
       return addContent(store, workers, tree, content, signal);
     },
 
-    verifyPaths: (paths, verifyOptions) => verifyPaths(store, workers, paths, verifyOptions),
+    // Copies do without this and the next ones: they are loaded when they are needed.
+    async verifyPaths(paths, verifyOptions) {
+      const { verifyPaths } = await import('./verify.ts');
+      await verifyPaths(store, workers, paths, verifyOptions);
+    },
 
     async addRoot(link, path, { signal } = {}) {
       signal?.throwIfAborted();
@@ -264,17 +266,20 @@ export async function openLocalStore(options: LocalStoreOptions): Promise<LocalS
       const { stateDir } = options;
       const writable = await connection.forWriting(deleteOptions.signal);
       const context = { storeDir, realDir, stateDir, workers, store: writable };
+      const { deletePaths } = await import('./delete-paths.ts');
       return await deletePaths(context, paths, deleteOptions);
     },
 
     async readBuildLog(drv, { signal } = {}) {
       signal?.throwIfAborted();
+      const { readBuildLog } = await import('./build-log.ts');
       return readBuildLog(options.logDir, drv, signal);
     },
 
     async addBuildLog(drv, log, { signal } = {}) {
       signal?.throwIfAborted();
       if (readOnly) throw new FerryError('unsupported', `"${uri}" was opened read-only`);
+      const { addBuildLog } = await import('./build-log.ts');
       await addBuildLog(options.logDir, drv, log);
     },
 
