@@ -37,7 +37,7 @@ export async function connectSocket(path: string, signal?: AbortSignal): Promise
     socket.once('close', () => resolve());
   });
   return {
-    readable: socket,
+    readable: untilGone(socket),
     write: (bytes, onSent) => writeTo(socket, bytes, onSent),
     end: () => {
       socket.end();
@@ -82,6 +82,15 @@ async function connected(path: string, signal: AbortSignal | undefined): Promise
     clearTimeout(timer);
     signal?.removeEventListener('abort', onAbort);
     short.close();
+  }
+}
+
+/** What the other side sends; that it is gone without a word is an end like any other. */
+async function* untilGone(socket: Socket): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const chunk of socket) yield chunk as Uint8Array;
+  } catch (error) {
+    if (errnoOf(error) === undefined && !socket.destroyed) throw error;
   }
 }
 

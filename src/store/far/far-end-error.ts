@@ -29,6 +29,8 @@ export interface FarEnd {
   readonly program: string;
   /** What usually is. */
   readonly usualProgram?: string | undefined;
+  /** What to look at where it closes the connection without a word. */
+  readonly closedHint?: string | undefined;
 }
 
 /** @param what what could not be done, to what: `cannot connect to "host"`. */
@@ -54,7 +56,11 @@ function meaningOf(farEnd: FarEnd, ending: Ending): { code: ErrorCode; hint?: st
       hint: `"${farEnd.program}" is not on the PATH that "${farEnd.name}" gives to commands over ssh: name it with ?remote-program=/path/to/${farEnd.usualProgram ?? 'nix-store'}`,
     };
   }
-  if (!isRefusal(ending)) return { code: 'unavailable' };
+  if (!isRefusal(ending)) {
+    const { closedHint } = farEnd;
+    const isSilent = ending.said === '' && closedHint !== undefined;
+    return { code: 'unavailable', ...(isSilent ? { hint: closedHint } : {}) };
+  }
   return { code: codeOf(ending.said) ?? 'unavailable' };
 }
 

@@ -2,7 +2,7 @@
  * The contract of a store over the worker protocol. Requests that belong together are written before the first answer is
  * awaited, so that each method takes a round trip or two, whatever the number of paths.
  */
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { FerryError } from '../../error.ts';
 import type { PathInfo } from '../../format/path-info.ts';
@@ -316,7 +316,8 @@ function requireAll(replies: readonly Reply<unknown>[]): void {
 
 function isReadable(tree: string): boolean {
   try {
-    accessSync(tree, constants.R_OK);
+    // A path may be a link that leads nowhere.
+    if (!lstatSync(tree).isSymbolicLink()) accessSync(tree, constants.R_OK);
     return true;
   } catch {
     return false;

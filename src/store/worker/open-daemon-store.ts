@@ -56,7 +56,8 @@ export async function openDaemonStore(
   const { storeDir, realDir } = locations;
   const path = socket ?? daemonSocketOf(env, locations);
   const uri = socket === undefined ? 'daemon' : `unix://${socket}`;
-  const farEnd = { name: path, uri, program: 'nix-daemon' };
+  const closedHint = 'see whether allowed-users of its nix.conf lets you in, and what its log says';
+  const farEnd = { name: path, uri, program: 'nix-daemon', closedHint };
   const settings = clientSettings(overrides ?? new Map(), false);
   return await WorkerStore.open(
     {
