@@ -37,7 +37,12 @@ export default defineConfig([
       ...output,
       chunkFileNames: 'chunks/[name]-[hash].cjs',
       codeSplitting: {
-        groups: [{ name: (id, context) => (importedBy(COPY, context).has(id) ? 'core' : null) }],
+        groups: [
+          {
+            debugName: 'core',
+            name: (id, context) => (importedBy(COPY, context).has(id) ? 'core' : null),
+          },
+        ],
         includeDependenciesRecursively: false,
       },
     },
