@@ -164,6 +164,7 @@ test('a daemon is told what the user set, whole and by its name of today', () =>
       ['timeout', '4'],
       ['max-free', '9223372036854775807'],
       ['require-sigs', 'false'],
+      ['fallback', 'true'],
     ],
   );
   const replaced = loadSettings(environment(), [

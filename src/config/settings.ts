@@ -27,13 +27,8 @@ export type Overrides = ReadonlyMap<string, string> | Iterable<readonly [string,
 
 export const COMMAND_LINE = 'the command line';
 
-/** Those that the protocol has fields of its own for, or that make no sense to a daemon. */
-const NOT_FOR_DAEMONS: ReadonlySet<string> = new Set([
-  'store',
-  'fallback',
-  'substitute',
-  'experimental-features',
-]);
+/** Those that say how to find the daemon, and what its client may do. */
+const NOT_FOR_DAEMONS: ReadonlySet<string> = new Set(['store', 'experimental-features']);
 
 type AnyDefinition = SettingDefinition<unknown>;
 

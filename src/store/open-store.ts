@@ -96,7 +96,7 @@ async function openUri(text: string, uri: StoreUri, context: Context): Promise<S
       const { openSshNgStore } = await import('./worker/open-ssh-ng-store.ts');
       const { sshParameters } = await import('./far/ssh-far-end.ts');
       warn(sshParameters);
-      return openSshNgStore(uri, context);
+      return openSshNgStore(uri, { ...context, overrides: context.settings.overridden });
     }
     case 'file':
     case 'http':
@@ -115,7 +115,8 @@ async function openDaemon(
 ): Promise<Store> {
   const { daemonParameters, openDaemonStore } = await import('./worker/open-daemon-store.ts');
   warn(daemonParameters);
-  return openDaemonStore(uri, { ...context, defaults: defaultLocations(context.env) });
+  const overrides = context.settings.overridden;
+  return openDaemonStore(uri, { ...context, overrides, defaults: defaultLocations(context.env) });
 }
 
 /** Whoever copies to a store signs by these; binary caches do so by themselves. */

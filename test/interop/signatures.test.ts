@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { appendFileSync, chmodSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { runFerry, runFerryOk } from '../support/ferry-program.ts';
+import { startNixDaemon } from '../support/nix-daemon.ts';
 import { makeNixHome, type NixHome } from '../support/nix-home.ts';
 import { nixVersions, peerTest } from '../support/peers.ts';
 import { makeSmallClosure, type SmallClosure } from '../support/small-closure.ts';
@@ -204,4 +205,31 @@ function judgements(closure: SmallClosure): string[][] {
     ['--all', '--no-trust'],
     ['--all', '--no-contents', '--no-trust'],
   ];
+}
+
+for (const version of nixVersions) {
+  const name = `Nix ${version}: a daemon is told what was set for this command, and keeps signatures`;
+  peerTest(name, { nix: [version] }, async (nix) => {
+    await using source = makeNixHome(nix(version));
+    await using destination = makeNixHome(nix(version));
+    const { library } = await makeSmallClosure(source);
+    const key = await keyOfFerry(source, 'ours-1');
+    await using daemon = await startNixDaemon(destination);
+    const copy = ['copy', '--to', daemon.uri, '--quiet', library];
+    // It trusts who talks to it, and wants a signature by a key that it knows: of this one it is told.
+    const refused = await runFerry(source, [...copy, '--sign-key', key.secret]);
+    assert.equal(refused.status, UNTRUSTED);
+    assert.match(refused.stderr, /lacks a (valid )?signature/);
+    await runFerryOk(source, [...copy, '--sign-key', key.secret, ...trusting(key)]);
+    await destination.verify();
+
+    // What is there already gets a signature through the daemon.
+    const other = await keyOfFerry(source, 'other-1');
+    await runFerryOk(source, [...copy, '--sign-key', other.secret]);
+    const both = ['--recursive', '--sigs-needed', '2', ...trusting(key, other), library];
+    assert.equal(await nixStatus(destination, both), GOOD);
+    const asked = ['--recursive', '--sigs-needed', '1', ...trusting(key), library];
+    assert.equal(await nixStatus(destination, asked), GOOD);
+    assert.equal(await ferryStatus(destination, ['--store', daemon.uri, ...asked]), GOOD);
+  });
 }
