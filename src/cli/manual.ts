@@ -106,14 +106,12 @@ function item(tag: string, text: string): string {
 function exitStatuses(): string {
   const rows: [string, string][] = [
     ['0', 'done'],
-    ['1', 'failed'],
+    ['1', 'failed, for a reason that has no number of its own'],
     ['2', 'called wrongly'],
-    ['3', 'what was asked for is not there'],
-    ['4', 'a signature by a trusted key is missing'],
-    ['5', 'bytes are not what they claim to be'],
-    ['6', 'the other end could not be reached or went away: trying again may help'],
-    ['7', 'no space left'],
-    ['8', 'with --keep-going: some paths were copied, some were not'],
+    ['3', 'a signature by a trusted key is missing'],
+    ['4', 'the other end could not be reached or went away: trying again may help'],
+    ['5', 'no space left'],
+    ['6', 'with --keep-going: some paths were copied, some were not'],
     ['70', 'a mistake of ferry itself'],
     ['128+N', 'stopped by signal N'],
   ];
@@ -127,7 +125,11 @@ function environment(): string {
     ['NIX_SSHOPTS', 'options for ssh'],
     ['NIX_REMOTE', 'the default store'],
     ['NIX_CONF_DIR, NIX_USER_CONF_FILES, NIX_CONFIG', 'where settings are read from, as in Nix'],
-    ['NIX_STORE_DIR, NIX_STATE_DIR', 'directories of the local store'],
+    ['NIX_STORE_DIR, NIX_STATE_DIR, NIX_LOG_DIR', 'directories of the local store'],
+    ['NIX_DAEMON_SOCKET_PATH', 'where the daemon of this machine listens'],
+    ['NIX_SSL_CERT_FILE', 'the certificates that servers are checked by'],
+    ['http_proxy, https_proxy, all_proxy, no_proxy', 'proxies, as for curl'],
+    ['AWS_ACCESS_KEY_ID, AWS_PROFILE, AWS_REGION and others', 'as for all programs of AWS'],
     ['NO_COLOR', 'no colours'],
   ];
   return rows
