@@ -53,6 +53,15 @@ const ours: readonly Client[] = [
     },
   },
   {
+    name: 'ferry copy, ssh-ng',
+    farEnd: (home) => ({ program: home.peer.program('nix-daemon'), env: home.env }),
+    copy({ direction, near, sshd, paths }) {
+      const uri = `ssh-ng://far?remote-program=${remoteName}`;
+      const args = ['copy', `--${direction}`, uri, '--no-check-sigs', '--quiet', ...paths];
+      return runFerryOk(near, args, { env: { NIX_SSHOPTS: sshd.sshOptions } });
+    },
+  },
+  {
     name: 'ferry nix-copy-closure',
     farEnd: farNix,
     copy: ({ direction, near, sshd, paths }) =>
