@@ -1,6 +1,6 @@
 /**
  * Decodes lzip as it comes, piece by piece: members one after the other, each with its own dictionary, checksum and
- * sizes (lzip manual, "File format"). Versions 1, which is all that there is today.
+ * sizes (lzip manual, "File format"). Version 1, the only one that is in use.
  */
 import type * as nodeZlib from 'node:zlib';
 import { FerryError } from '../../error.ts';
@@ -19,6 +19,7 @@ export class LzipDecoder {
   readonly #input = new Input();
   readonly #emit: (bytes: Uint8Array) => void;
   readonly #steps: Iterator<void, void>;
+  #memory = new Uint8Array(0);
   #failure: { readonly error: unknown } | undefined;
 
   /** `emit` gets a view that is valid during the call only. */
@@ -66,7 +67,7 @@ export class LzipDecoder {
         );
       }
       let crc = 0;
-      const decoder = new LzmaDecoder(input, this.#dictionarySize(header[5] ?? 0), (bytes) => {
+      const decoder = new LzmaDecoder(input, this.#dictionary(header[5] ?? 0), (bytes) => {
         crc = crc32(bytes, crc);
         this.#emit(bytes);
       });
@@ -82,8 +83,8 @@ export class LzipDecoder {
     }
   }
 
-  /** A power of two, less some sixteenths of it. */
-  #dictionarySize(coded: number): number {
+  /** Its size is a power of two, less some sixteenths of it. The memory is used again: members may be tiny, and many. */
+  #dictionary(coded: number): Uint8Array {
     const power = 2 ** (coded & 31);
     const size = power - (power / 16) * (coded >> 5);
     if (size < 2 ** DICTIONARY_LOG_MIN) throw this.#corrupt('its dictionary is too small');
@@ -92,7 +93,8 @@ export class LzipDecoder {
         `it takes more than ${DICTIONARY_MAX / 1024 / 1024} MiB of memory to decompress`,
       );
     }
-    return size;
+    if (this.#memory.length < size) this.#memory = new Uint8Array(size);
+    return this.#memory.subarray(0, size);
   }
 
   #translated(error: unknown): unknown {

@@ -68,11 +68,14 @@ export class LzmaDecoder {
   #distance2 = 0;
   #distance3 = 0;
 
-  /** Reads the five bytes that begin a stream: they must be there. `emit` gets views valid during the call only. */
-  constructor(input: LzmaInput, dictionarySize: number, emit: (bytes: Uint8Array) => void) {
+  /**
+   * Reads the five bytes that begin a stream: they must be there. What was in the dictionary before is never looked at.
+   * `emit` gets views on it, valid during the call only.
+   */
+  constructor(input: LzmaInput, dictionary: Uint8Array, emit: (bytes: Uint8Array) => void) {
     this.#input = input;
     this.#emit = emit;
-    this.#dictionary = new Uint8Array(dictionarySize);
+    this.#dictionary = dictionary;
     if (this.#byte() !== 0) throw DAMAGED;
     for (let left = 4; left > 0; left -= 1) this.#code = (this.#code << 8) | this.#byte();
   }

@@ -1,6 +1,6 @@
 /** Streams through the xz library, which works on threads of its own. */
 import { ReadableStream } from 'node:stream/web';
-import { messageOf } from '../../error.ts';
+import { isFerryError, messageOf } from '../../error.ts';
 import { ChunkCutter } from './chunk-cutter.ts';
 import { cannotDecompress, libraryError } from './corrupt.ts';
 import { loadLzma } from './lzma-library.ts';
@@ -24,12 +24,14 @@ export async function* decompressXz(
       size += chunk.length;
       yield chunk;
     }
+    if (source.failure !== undefined) throw source.failure.error;
+    // What the library didn't care to read is checked all the same.
+    await source.drain();
   } catch (error) {
-    throw source.failure === undefined ? libraryError('xz', error) : source.failure.error;
+    throw source.failure?.error ?? (isFerryError(error) ? error : libraryError('xz', error));
   } finally {
     await source.close();
   }
-  if (source.failure !== undefined) throw source.failure.error;
   if (size !== contentsSize()) {
     throw cannotDecompress('xz', `${size} bytes came out of it, not ${contentsSize()}`);
   }
@@ -90,13 +92,18 @@ class Source {
     );
   }
 
+  /** Reads what is left, for whoever watches the source. Only once the library is done. */
+  async drain(): Promise<void> {
+    while ((await this.#pieces.next()).done !== true);
+  }
+
   /** Ends the library's thread, which may be waiting for more. A source that hangs is not waited for. */
   async close(): Promise<void> {
     if (!this.#isClosed) {
       this.#isClosed = true;
       this.#controller?.error(new Error('closed'));
     }
-    const closed = this.#pieces.return();
+    const closed = this.#pieces.return().catch(() => {});
     if (!this.#isPulling) await closed;
   }
 
