@@ -10,6 +10,7 @@ import { nixConfTarget } from './nix-conf.ts';
 import { s3Target } from './s3.ts';
 import { serveTargets } from './serve.ts';
 import { textTargets } from './texts.ts';
+import { workerTargets } from './worker.ts';
 
 export const fuzzTargets: readonly FuzzTarget[] = [
   narTarget,
@@ -22,4 +23,5 @@ export const fuzzTargets: readonly FuzzTarget[] = [
   ...cacheTargets,
   ...serveTargets,
   ...textTargets,
+  ...workerTargets,
 ];

@@ -1,12 +1,10 @@
 /** The serve protocol: its messages, and whole sessions against a server of ours. */
 import assert from 'node:assert/strict';
-import { ByteReader } from '../../src/bytes/byte-reader.ts';
-import { ByteWriter } from '../../src/bytes/byte-writer.ts';
 import { isFerryError } from '../../src/error.ts';
 import { hashBytes } from '../../src/format/hash.ts';
 import { answerServeProtocol } from '../../src/serve/serve-protocol.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
-import { type Codec, type WireContext, protocolVersion } from '../../src/wire/codec.ts';
+import { type Codec, protocolVersion } from '../../src/wire/codec.ts';
 import { findGreeting } from '../../src/wire/greeting.ts';
 import {
   addToStoreNar,
@@ -18,10 +16,11 @@ import {
   serverMagic,
 } from '../../src/wire/serve/protocol.ts';
 import { sampleClosure } from '../../test/conformance/nars.ts';
-import { defaultStoreDir } from '../../src/format/store-path.ts';
 import { bytesOf, str, u64 } from '../../test/vectors/nar/build.ts';
 import { cutRandomly } from '../random.ts';
-import { asyncOutcomeOf, type FuzzTarget } from '../target.ts';
+import type { FuzzTarget } from '../target.ts';
+import { contextAt, writeValue } from '../../test/support/codecs.ts';
+import { codecTarget, streamOf } from './codec-target.ts';
 
 const { a, b } = sampleClosure();
 const hash = hashBytes('sha256', 'hello');
@@ -41,40 +40,12 @@ const dictionary = [
   str(`/nix/store/${a.info.path}`),
 ];
 
-function contextAt(minor: number): WireContext {
-  return {
-    version: protocolVersion(2, minor),
-    features: new Set(),
-    storeDir: defaultStoreDir,
-  };
-}
-
 function encode<T>(codec: Codec<T>, value: T, minor: number): Uint8Array {
-  const writer = new ByteWriter();
-  codec.write(writer, value, contextAt(minor));
-  return writer.take();
+  return writeValue(codec, value, contextAt(minor));
 }
 
-/** Every chunking says the same, and what is accepted is written as something that reads the same. */
-function codecTarget<T>(name: string, codec: Codec<T>, minor: number, value: T): FuzzTarget {
-  const context = contextAt(minor);
-  const read = async (pieces: readonly Uint8Array[]): Promise<T> =>
-    await codec.read(new ByteReader(streamOf(pieces)), context);
-  return {
-    name,
-    seeds: [encode(codec, value, minor)],
-    dictionary,
-    check: async (input, random) => {
-      const whole = await asyncOutcomeOf(() => read([input]), ['corrupt', 'unsupported']);
-      const cut = await asyncOutcomeOf(
-        () => read(cutRandomly(input, random)),
-        ['corrupt', 'unsupported'],
-      );
-      assert.deepEqual(cut, whole);
-      if (whole.value === undefined) return;
-      assert.deepEqual(await read([encode(codec, whole.value, minor)]), whole.value);
-    },
-  };
+function target<T>(name: string, codec: Codec<T>, minor: number, value: T): FuzzTarget {
+  return codecTarget({ name, codec, context: contextAt(minor), value, dictionary });
 }
 
 /** A session ends, in order or with an error of ours, and nothing but whole paths is valid afterwards. */
@@ -133,11 +104,11 @@ const greetingTarget: FuzzTarget = {
 };
 
 export const serveTargets: readonly FuzzTarget[] = [
-  codecTarget('serve-path-infos', queryPathInfos.response, 7, [
+  target('serve-path-infos', queryPathInfos.response, 7, [
     { ...info, downloadSize: 1, narSize: 1, narHash: hash },
   ]),
-  codecTarget('serve-add-to-store', addToStoreNar.request, 7, info),
-  codecTarget('serve-build-result', buildDerivation.response, 7, {
+  target('serve-add-to-store', addToStoreNar.request, 7, info),
+  target('serve-build-result', buildDerivation.response, 7, {
     status: 'Built',
     errorMessage: '',
     timesBuilt: 1,
@@ -149,7 +120,3 @@ export const serveTargets: readonly FuzzTarget[] = [
   sessionTarget,
   greetingTarget,
 ];
-
-async function* streamOf(pieces: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
-  yield* pieces;
-}

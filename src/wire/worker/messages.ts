@@ -6,7 +6,7 @@ import type { ByteReader } from '../../bytes/byte-reader.ts';
 import type { ByteWriter } from '../../bytes/byte-writer.ts';
 import { andThen, type MaybePromise } from '../../bytes/maybe-promise.ts';
 import { FerryError } from '../../error.ts';
-import { inField, type Codec, type WireContext } from '../codec.ts';
+import type { Codec, WireContext } from '../codec.ts';
 import { bytes, constant, ignored, list, message, struct, u64, wideU64 } from '../combinators.ts';
 import { v } from './version.ts';
 
@@ -212,13 +212,7 @@ function readNamed<K extends 'error' | 'start' | 'result', T extends object>(
   reader: ByteReader,
   context: WireContext,
 ): MaybePromise<{ kind: K } & T> {
-  let payload: MaybePromise<T>;
-  try {
-    payload = codec.read(reader, context);
-  } catch (error) {
-    throw inField(kind, error, reader);
-  }
-  return andThen(payload, (value) => ({ kind, ...value }));
+  return andThen(codec.read(reader, context), (value) => ({ kind, ...value }));
 }
 
 function writeMessage(writer: ByteWriter, value: WorkerMessage, context: WireContext): void {
