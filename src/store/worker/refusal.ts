@@ -12,8 +12,12 @@ const HINTS: Partial<Readonly<Record<ErrorCode, string>>> = {
     'sign it with a key that the far end has in trusted-public-keys; or be one of its trusted-users and add --no-check-sigs',
 };
 
-/** @param what what could not be done, to what: `cannot add "/nix/store/…"`. */
-export function refusalError(what: string, farEnd: FarEnd, failure: WorkerFailure): FerryError {
+/** @param what what could not be done, to what: `cannot add "/nix/store/…"`; undefined where others say that. */
+export function refusalError(
+  what: string | undefined,
+  farEnd: FarEnd,
+  failure: WorkerFailure,
+): FerryError {
   const said = plainText(failure.text)
     .trim()
     .replace(/^error: */, '');
@@ -21,7 +25,8 @@ export function refusalError(what: string, farEnd: FarEnd, failure: WorkerFailur
   // It is there, and said no.
   const code = codeOf(said) ?? 'denied';
   const hint = HINTS[code];
-  return new FerryError(code, `${what}: far end said: ${quoted === '' ? 'nothing' : quoted}`, {
+  const words = `far end said: ${quoted === '' ? 'nothing' : quoted}`;
+  return new FerryError(code, what === undefined ? words : `${what}: ${words}`, {
     store: farEnd.uri,
     ...(hint === undefined ? {} : { hint }),
   });

@@ -196,7 +196,7 @@ export class WorkerConnection extends FarConnection {
    */
   async readMessages(
     reader: ByteReader,
-    doing: string,
+    doing: string | undefined,
     onPull?: (size: number) => void,
   ): Promise<FerryError | undefined> {
     for (;;) {

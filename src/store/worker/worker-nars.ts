@@ -7,14 +7,12 @@ import type { NarProtocol } from '../far/read-nars.ts';
 import { refusalError } from './refusal.ts';
 import type { WorkerConnection } from './worker-connection.ts';
 
-const DOING = 'cannot read it';
-
 export function workerNars(storeDir: StoreDir): NarProtocol<WorkerConnection> {
   return {
     storeDir,
     request: (connection, path) => connection.encode(narFromPath, path),
     async begin(connection, reader) {
-      const refusal = await connection.readMessages(reader, DOING);
+      const refusal = await connection.readMessages(reader, undefined);
       if (refusal !== undefined) throw refusal;
     },
     refusal: readRefusal,
@@ -39,7 +37,7 @@ async function readRefusal(
   const rest = new ByteReader(restOf(seen.subarray(at + 8), reader));
   try {
     const failure = await workerFailure.read(rest, connection.context);
-    return refusalError(DOING, connection.farEnd, failure);
+    return refusalError(undefined, connection.farEnd, failure);
   } catch {
     // It only looked like one.
     return undefined;
