@@ -30,7 +30,7 @@ test('a program that is not there is told as such', async () => {
 });
 
 test('an abort interrupts it, and forces it where it does not listen', async () => {
-  for (const script of ['sleep 60', 'trap "" INT TERM; while :; do sleep 1; done']) {
+  for (const script of ['exec sleep 60', 'trap "" INT TERM; while :; do sleep 1; done']) {
     const stop = new AbortController();
     const reason = new Error('enough');
     setTimeout(() => stop.abort(reason), 50);

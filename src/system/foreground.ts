@@ -24,9 +24,9 @@ export interface Finished {
 }
 
 /** How long after being interrupted it may take to end; then it is forced. */
-const PATIENCE_MS = 800;
-/** How long its last words may be under way when it has ended. */
-const LATE_MS = 1000;
+const PATIENCE_MS = 500;
+/** When it has ended and nothing more has come for so long, that was all. */
+const SILENCE_MS = 300;
 
 /** @throws FerryError `not-found`, `denied`, `protocol` for endless output; `signal.reason` */
 export async function runForeground(
@@ -52,17 +52,24 @@ export async function runForeground(
   const onExit = (): void => void child.kill('SIGTERM');
   process.on('exit', onExit);
   try {
-    child.stdout.on('data', (chunk: Uint8Array) => {
-      size += chunk.length;
-      if (size <= outputMaxBytes) chunks.push(chunk);
-      else child.kill('SIGTERM');
-    });
     const status = await new Promise<number | undefined>((resolve, reject) => {
+      let whenSilent: (() => void) | undefined;
+      const waitForSilence = (): void => {
+        clearTimeout(late);
+        late = setTimeout(() => whenSilent?.(), signal.aborted ? 0 : SILENCE_MS);
+      };
+      child.stdout.on('data', (chunk: Uint8Array) => {
+        size += chunk.length;
+        if (size <= outputMaxBytes) chunks.push(chunk);
+        else child.kill('SIGTERM');
+        if (whenSilent !== undefined) waitForSilence();
+      });
       child.once('error', (error) => reject(cannotRun(program, error)));
       child.once('close', (code) => resolve(code ?? undefined));
       // A process that it left behind may hold its stdout open for ever.
       child.once('exit', (code) => {
-        late = setTimeout(() => resolve(code ?? undefined), LATE_MS);
+        whenSilent = () => resolve(code ?? undefined);
+        waitForSilence();
       });
     });
     signal.throwIfAborted();
