@@ -8,12 +8,14 @@ export type {
   AddOptions,
   CallOptions,
   ClosureOptions,
+  ContentsResult,
   FreeSpace,
   NarStream,
   PathToAdd,
   Refusal,
   Store,
   StoreFeature,
+  SubstituterTraits,
   ValidPathsOptions,
 } from './store/store.ts';
 export {
@@ -23,6 +25,7 @@ export {
   type StoreDir,
   type StorePath,
 } from './format/store-path.ts';
+export type { PublicKey, SecretKey, TrustedKeys } from './format/signature.ts';
 export type { PathInfo } from './format/path-info.ts';
 export { computeClosure, type ClosureQuery } from './copy/closure.ts';
 export { copyClosure } from './copy/copy.ts';
@@ -42,3 +45,11 @@ export {
   type SubstituterStore,
 } from './store/wrap/substituters.ts';
 export type { SubstituterSource } from './store/wrap/substituter.ts';
+export {
+  verifyPaths,
+  type PathVerification,
+  type TrustResult,
+  type VerifyOptions,
+  type VerifySummary,
+} from './copy/verify.ts';
+export { copySignatures, signPaths, type CopySignaturesOptions } from './copy/sign.ts';

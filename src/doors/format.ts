@@ -72,3 +72,12 @@ export {
   type DerivationOutput,
 } from '../format/derivation.ts';
 export { hashDerivation, outputPathsOf } from '../format/hash-derivation-modulo.ts';
+export {
+  addToNarInfo,
+  formatNarInfo,
+  narInfoKey,
+  parseNarInfo,
+  type NarInfo,
+} from '../format/narinfo.ts';
+export { formatCacheInfo, parseCacheInfo, type CacheInfo } from '../format/cache-info.ts';
+export { compressions, parseCompression, type Compression } from '../format/compression.ts';

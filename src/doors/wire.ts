@@ -1,5 +1,5 @@
 /**
- * Protocols: codecs, what they are built from, and the serve protocol declared with them.
+ * Protocols: codecs, what they are built from, and the serve and worker protocols declared with them.
  *
  * ```ts
  * import { ByteWriter, list, string } from 'nix-ferry/wire';
@@ -49,3 +49,9 @@ export {
   type ServeOperation,
 } from '../wire/serve/protocol.ts';
 export type { Transport } from '../wire/transport.ts';
+export {
+  findWorkerOperation,
+  workerOperations,
+} from '../wire/worker/protocol.ts';
+export type { WorkerOperation, WorkerOperationRow } from '../wire/worker/operation.ts';
+export { workerMessage, type WorkerMessage } from '../wire/worker/messages.ts';
