@@ -68,11 +68,8 @@ export const compressionTargets: readonly FuzzTarget[] = [
     found: () => 'whole',
   })),
   targetOf('xz-structure', [xz.text, xz.empty, twice(xz.text), ...Object.values(xzBlocks)], () => {
-    let size = 0;
-    const onContents = (bytes: number): void => {
-      size += bytes;
-    };
-    const parser = new StructureWalker('xz', (fail) => xzStructure(fail, onContents));
-    return { parser, found: () => `${size}` };
+    const totals = { contents: 0, dictionaries: 0 };
+    const parser = new StructureWalker('xz', (fail) => xzStructure(fail, totals));
+    return { parser, found: () => `${totals.contents}` };
   }),
 ];

@@ -280,6 +280,11 @@ describe('peculiarities', () => {
     await assert.rejects(open('xz', xzLargeDictionary), { code: 'corrupt', message: /128 MiB/ });
   });
 
+  test('xz of many blocks with next to nothing in them', { skip: skipWithoutLzma }, async () => {
+    const bytes = join(...Array.from({ length: 200 }, () => compressedFiles.xz.text));
+    await assert.rejects(open('xz', bytes), { code: 'corrupt', message: /blocks are too small/ });
+  });
+
   test('lzip that would take too much memory', async () => {
     const bytes = compressedFiles.lzip.text.slice();
     bytes[5] = 29;

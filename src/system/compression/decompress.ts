@@ -63,12 +63,9 @@ function decoded(
       return throughEngine('zstd', engine, checked(bytes, walker));
     }
     case 'xz': {
-      let size = 0;
-      const onContents = (count: number): void => {
-        size += count;
-      };
-      const walker = new StructureWalker('xz', (fail) => xzStructure(fail, onContents));
-      return decompressXz(checked(bytes, walker), () => size);
+      const totals = { contents: 0, dictionaries: 0 };
+      const walker = new StructureWalker('xz', (fail) => xzStructure(fail, totals));
+      return decompressXz(checked(bytes, walker), () => totals.contents);
     }
     case 'bzip2':
     case 'lzip':

@@ -7,6 +7,13 @@ import type { Fail, Part, Structure } from './structure.ts';
 
 /** Twice what the highest level of `xz` takes. */
 const DICTIONARY_MAX = 128 * 1024 * 1024;
+/**
+ * A dictionary is cleared for each block: many tiny ones would keep a processor busy for hours. All of them together may
+ * have so many bytes, and so many more for each byte of contents; blocks of Nix and `xz` have three bytes of contents
+ * for each byte of theirs.
+ */
+const DICTIONARIES_MIN = 1024 * 1024 * 1024;
+const DICTIONARIES_RATIO = 64;
 
 const MAGIC = [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00] as const;
 const HEADER_SIZE = 12;
@@ -15,8 +22,14 @@ const NO_MORE_BLOCKS = 0;
 /** Bytes of the check of each block, by its type: none, CRC32, CRC64, SHA-256 and those that nobody uses. */
 const CHECK_SIZES = [0, 4, 4, 4, 8, 8, 8, 16, 16, 16, 32, 32, 32, 64, 64, 64] as const;
 
-/** @param onContents called with bytes of contents, which add up to their size */
-export function* xzStructure(fail: Fail, onContents: (bytes: number) => void): Structure {
+/** What the blocks add up to. */
+interface Totals {
+  contents: number;
+  dictionaries: number;
+}
+
+/** @param totals counts along */
+export function* xzStructure(fail: Fail, totals: Totals): Structure {
   for (let streams = 0; ; ) {
     // Padding comes in words of four, and so does all else.
     const word = Uint8Array.from(yield { take: 4, mayEnd: streams > 0 });
@@ -27,12 +40,12 @@ export function* xzStructure(fail: Fail, onContents: (bytes: number) => void): S
     if (MAGIC.some((byte, at) => header[at] !== byte)) {
       throw fail(streams === 0 ? 'it does not begin as xz' : 'something else follows its end');
     }
-    yield* stream(fail, header, onContents);
+    yield* stream(fail, header, totals);
     streams += 1;
   }
 }
 
-function* stream(fail: Fail, header: Uint8Array, onContents: (bytes: number) => void): Part<void> {
+function* stream(fail: Fail, header: Uint8Array, totals: Totals): Part<void> {
   const flags = header.subarray(6, 8);
   if (crc32(flags) !== u32(header, 8)) throw fail('the header of a stream is damaged');
   const checkSize = CHECK_SIZES[header[7] ?? 0];
@@ -41,7 +54,7 @@ function* stream(fail: Fail, header: Uint8Array, onContents: (bytes: number) => 
   for (;;) {
     const first = byteOf(yield { take: 1 });
     if (first === NO_MORE_BLOCKS) break;
-    yield* block(fail, first, checkSize, onContents);
+    yield* block(fail, first, checkSize, totals);
     blocks += 1;
   }
   const indexSize = yield* index(fail, blocks);
@@ -56,12 +69,7 @@ function* stream(fail: Fail, header: Uint8Array, onContents: (bytes: number) => 
   if (!isWhole) throw fail('the end of a stream is damaged');
 }
 
-function* block(
-  fail: Fail,
-  first: number,
-  checkSize: number,
-  onContents: (bytes: number) => void,
-): Part<void> {
+function* block(fail: Fail, first: number, checkSize: number, totals: Totals): Part<void> {
   const header = new Uint8Array((first + 1) * 4);
   header[0] = first;
   header.set(yield { take: header.length - 1 }, 1);
@@ -73,7 +81,11 @@ function* block(
   if (dictionary > DICTIONARY_MAX) {
     throw fail(`it takes more than ${DICTIONARY_MAX / 1024 / 1024} MiB of memory to decompress`);
   }
-  const size = yield* chunks(fail, onContents);
+  totals.dictionaries += dictionary;
+  if (totals.dictionaries > DICTIONARIES_MIN + DICTIONARIES_RATIO * totals.contents) {
+    throw fail('its blocks are too small for the memory that they take');
+  }
+  const size = yield* chunks(fail, totals);
   const padding = -size & 3;
   if (padding > 0 && (yield { take: padding }).some((byte) => byte !== 0)) {
     throw fail('the padding of a block is not zero');
@@ -100,7 +112,7 @@ function dictionarySize(fail: Fail, header: Uint8Array): number {
 }
 
 /** The chunks of LZMA2; how many bytes they are. */
-function* chunks(fail: Fail, onContents: (bytes: number) => void): Part<number> {
+function* chunks(fail: Fail, totals: Totals): Part<number> {
   for (let size = 0; ; ) {
     const control = byteOf(yield { take: 1 });
     if (control === 0) return size + 1;
@@ -109,12 +121,12 @@ function* chunks(fail: Fail, onContents: (bytes: number) => void): Part<number> 
       const properties = control >= 0xc0 ? 1 : 0;
       const lengths = yield { take: 4 };
       const compressed = u16(lengths, 2) + 1;
-      onContents(((control & 0x1f) << 16) + u16(lengths, 0) + 1);
+      totals.contents += ((control & 0x1f) << 16) + u16(lengths, 0) + 1;
       yield { skip: properties + compressed };
       size += 5 + properties + compressed;
     } else if (control <= 2) {
       const length = u16(yield { take: 2 }, 0) + 1;
-      onContents(length);
+      totals.contents += length;
       yield { skip: length };
       size += 3 + length;
     } else {
