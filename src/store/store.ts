@@ -8,6 +8,8 @@
  * - An aborted `signal` makes the call reject with `signal.reason` within a second, and leaves nothing half done.
  * - Disposing twice is fine; every call after it throws.
  */
+import type { FerryError } from '../error.ts';
+import type { Compression } from '../format/compression.ts';
 import type { ContentAddressMethod } from '../format/content-address.ts';
 import type { Hash, HashAlgorithm } from '../format/hash.ts';
 import type { ListingNode } from '../format/nar/listing.ts';
@@ -54,6 +56,17 @@ export interface NarStream extends AsyncIterable<Uint8Array> {
   readonly tree?: string | undefined;
   /** Whether it may be read at any time, alongside the others, or not at all. One with a `tree` always may. */
   readonly isIndependent?: boolean | undefined;
+  /** The same as it comes out of a cache: who has threads may decompress it there, and then never iterates this. */
+  readonly compressed?: CompressedStream | undefined;
+}
+
+/** A NAR that is compressed; it may be read at any time. */
+export interface CompressedStream {
+  readonly compression: Compression;
+  /** To be called once. What is longer than its NAR should be, or of other contents, is for the caller to find out. */
+  readonly bytes: () => AsyncIterable<Uint8Array>;
+  /** Says of an error that came up while it was decompressed where it was read. */
+  readonly describe: (error: FerryError) => FerryError;
 }
 
 /** A path to be added: its info and its contents. */

@@ -21,9 +21,18 @@ export interface TreeDigest {
   readonly caHashes?: readonly Hash[] | undefined;
 }
 
+/** A NAR as it arrives compressed. */
+export interface CompressedNar {
+  readonly compression: Compression;
+  readonly bytes: AsyncIterable<Uint8Array>;
+}
+
 export interface UnpackRequest {
-  /** A NAR as it arrives, whose chunks are the workers' to release, or a tree on this machine that is packed by the same thread. */
-  readonly source: AsyncIterable<Uint8Array> | { readonly tree: string };
+  /**
+   * A NAR as it arrives, compressed or not, whose chunks are the workers' to release, or a tree on this machine that is
+   * packed by the same thread.
+   */
+  readonly source: AsyncIterable<Uint8Array> | CompressedNar | { readonly tree: string };
   /** The path to make; nothing may be there yet. */
   readonly target: string;
   /** The size that the NAR must have: a stream is refused once it is longer. */
@@ -47,7 +56,7 @@ export interface HashRequest {
 
 export interface PackOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Bytes of the chunks that come out, at most. Default 256 KiB. */
+  /** Bytes of the chunks that come out, at most; never fewer than 64 KiB. Default 256 KiB. */
   readonly chunkBytes?: number | undefined;
   /**
    * What comes out is compressed, always to the same bytes. zstd and gzip are done on the packing thread too, and no

@@ -3,8 +3,11 @@ import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { openCacheStores } from '../../../test/support/cache-stores.ts';
 import { changeNarInfo, filledObjects, narInfoOf } from '../../../test/support/memory-caches.ts';
-import type { MemoryObjects } from '../../../test/support/memory-objects.ts';
-import { readAll, sampleClosure, samplePath } from '../../../test/conformance/nars.ts';
+import { openLocalStores } from '../../../test/support/local-stores.ts';
+import { MemoryObjects } from '../../../test/support/memory-objects.ts';
+import { makeTempDirectory } from '../../../test/support/temp.ts';
+import { readAll, sampleClosure, samplePath, toAdd } from '../../../test/conformance/nars.ts';
+import { copyClosure } from '../../copy/copy.ts';
 import { defaultStoreDir, type StorePath } from '../../format/store-path.ts';
 import type { CacheStore } from './cache-store.ts';
 
@@ -170,6 +173,36 @@ describe('reading NARs', () => {
       });
     });
   }
+
+  test('a local store decompresses by itself, and tells the same of what is wrong', async () => {
+    using temp = makeTempDirectory({ ram: true });
+    await using stores = openLocalStores();
+    for (const compression of ['none', 'zstd', 'gzip'] as const) {
+      const objects = new MemoryObjects();
+      await using cache = await caches.open('', { objects, writing: { compression } });
+      await cache.addPaths(toAdd(a, b, c, d));
+      await using local = await stores.open(temp.join(compression));
+      const copy = (path: StorePath): Promise<unknown> => copyClosure(cache, local, [path]);
+      await copy(c.info.path);
+      assert.equal((await local.queryAllValidPaths()).length, 3);
+      const { url, fileSize = 0 } = narInfoOf(objects, d);
+      const whole = objects.stored.get(url)?.bytes ?? Buffer.of();
+      const damaged = Buffer.from(whole).fill(1, fileSize >> 1, (fileSize >> 1) + 9);
+      for (const wrong of [damaged, whole.subarray(0, 40), Buffer.concat([whole, whole])]) {
+        objects.set(url, wrong);
+        await assert.rejects(copy(d.info.path), (error: Error) => {
+          assert.ok(error.message.includes(url) && error.message.includes(print(d.info.path)));
+          assert.equal('code' in error && error.code, 'corrupt');
+          return true;
+        });
+      }
+      objects.stored.delete(url);
+      await assert.rejects(copy(d.info.path), { code: 'not-found', message: /no such file/ });
+      objects.set(url, whole);
+      await copy(d.info.path);
+      assert.equal(objects.openBodies, 0);
+    }
+  });
 
   test('the error of the far end is passed on', async () => {
     const objects = await filledObjects(caches, [a]);

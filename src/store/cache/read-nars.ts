@@ -60,15 +60,49 @@ export async function* readNars(
       if (narInfo === undefined) break;
       const { path } = narInfo.info;
       ahead.handOut(path);
-      yield {
-        path,
-        isIndependent: true,
-        [Symbol.asyncIterator]: () => readNar(source, narInfo, ahead, signal),
-      };
+      yield streamOf(source, narInfo, ahead, signal);
     }
     if (missing !== undefined) throw source.narInfos.notFound(missing);
   } finally {
     ahead.end();
+  }
+}
+
+function streamOf(
+  source: NarSource,
+  narInfo: NarInfo,
+  ahead: ReadAhead,
+  signal: AbortSignal,
+): NarStream {
+  const compression = parseCompression(narInfo.compression);
+  return {
+    path: narInfo.info.path,
+    isIndependent: true,
+    [Symbol.asyncIterator]: () => readNar(source, narInfo, ahead, signal),
+    compressed: compression && {
+      compression,
+      bytes: () => readFile(source, narInfo, ahead, signal),
+      describe: (error) => cannotRead(source, narInfo, error),
+    },
+  };
+}
+
+/** The file as it is, checked. It can't turn out to be compressed in another way than was said. */
+async function* readFile(
+  source: NarSource,
+  narInfo: NarInfo,
+  ahead: ReadAhead,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const found = await locate(source, narInfo, ahead, signal);
+  if (found.compression !== parseCompression(narInfo.compression)) {
+    const problem = 'it was compressed anew meanwhile';
+    throw cannotRead(source, narInfo, new FerryError('unavailable', problem));
+  }
+  try {
+    yield* checkedFile(found.bytes, found.narInfo);
+  } catch (error) {
+    throw isFerryError(error, 'corrupt') ? cannotRead(source, found.narInfo, error) : error;
   }
 }
 
@@ -78,12 +112,7 @@ async function* readNar(
   ahead: ReadAhead,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const compression = compressionOf(source, narInfo);
-  const fetched = await ahead.take(narInfo.info.path);
-  const found =
-    fetched === undefined
-      ? await findFile(source, narInfo, signal)
-      : { narInfo, compression, bytes: oneChunk(fetched) };
+  const found = await locate(source, narInfo, ahead, signal);
   const { info } = found.narInfo;
   const bytesMax = info.narSize;
   let size = 0;
@@ -99,6 +128,19 @@ async function* readNar(
   } catch (error) {
     throw isFerryError(error, 'corrupt') ? cannotRead(source, found.narInfo, error) : error;
   }
+}
+
+async function locate(
+  source: NarSource,
+  narInfo: NarInfo,
+  ahead: ReadAhead,
+  signal: AbortSignal,
+): Promise<FoundFile> {
+  const compression = compressionOf(source, narInfo);
+  const fetched = await ahead.take(narInfo.info.path);
+  return fetched === undefined
+    ? await findFile(source, narInfo, signal)
+    : { narInfo, compression, bytes: oneChunk(fetched) };
 }
 
 interface FoundFile {

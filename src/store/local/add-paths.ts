@@ -21,7 +21,7 @@ import type { WritableStore } from './connection.ts';
 import type { OutputsOfDerivation } from './derivation-outputs.ts';
 import { lockPath, tryLockPath, type PathLock } from './path-lock.ts';
 import type { Registration } from './register.ts';
-import { fromTree, untilUsed } from './source.ts';
+import { sourceOf } from './source.ts';
 import { requireTrust, type TrustPolicy } from './trust.ts';
 
 export interface AddContext extends AddingContext {
@@ -269,10 +269,11 @@ class AddRun {
   async #unpack(job: Job, nar: NarStream): Promise<void> {
     const { info } = job;
     const { onBytes } = this.#options;
-    const { source, used, isBegun } = nar.tree === undefined ? untilUsed(nar) : fromTree(nar.tree);
+    const { source, used, isBegun } = sourceOf(nar);
     const work = unpackPath(this.#context, info, source, {
       signal: this.#signal,
       onBytes: onBytes && ((bytes) => onBytes(info.path, bytes)),
+      describe: nar.compressed?.describe,
     }).then(
       () => (this.#jobs.has(info.path) ? this.#onUnpacked(job) : this.#takeBack(job)),
       (error: unknown) => {
@@ -285,7 +286,7 @@ class AddRun {
       .catch((error: unknown) => this.#stop.abort(error))
       .finally(() => this.#running.delete(running));
     this.#running.add(running);
-    if (used === undefined || nar.isIndependent === true) return;
+    if (used === undefined) return;
     await this.orStopped(Promise.race([used, running]));
     // One that was begun is closed as soon as it has answered what it was asked last; until then nobody else may ask.
     if (isBegun()) await this.orStopped(used);

@@ -32,6 +32,11 @@ export function unpackingName(info: PathInfo): string {
   return `${hashPartOf(info.path)}-unpacking.ferry`;
 }
 
+type UnpackOptions = Pick<UnpackRequest, 'onBytes' | 'signal'> & {
+  /** Where the contents come from says more of an error than the path does. */
+  readonly describe?: ((error: FerryError) => FerryError) | undefined;
+};
+
 /** @throws FerryError `corrupt` for a content address that can't be that of the path. */
 export function requireProperAddress(storeDir: StoreDir, info: PathInfo): void {
   if (info.ca === undefined || isContentAddressed(storeDir, info)) return;
@@ -51,7 +56,7 @@ export async function unpackPath(
   context: AddingContext,
   info: PathInfo,
   source: UnpackRequest['source'],
-  options: Pick<UnpackRequest, 'onBytes' | 'signal'>,
+  { describe, ...options }: UnpackOptions,
 ): Promise<void> {
   const { realDir, workers, syncStorePaths } = context;
   const temporary = join(realDir, unpackingName(info));
@@ -72,7 +77,7 @@ export async function unpackPath(
     if (syncStorePaths) syncDirectory(realDir);
   } catch (error) {
     await workers.remove(temporary);
-    throw naming(context.storeDir, info, error);
+    throw naming(context.storeDir, info, error, describe);
   }
 }
 
@@ -125,9 +130,15 @@ function mismatch(
 }
 
 /** What is wrong with a NAR or tree, found by a worker that doesn't know which path it works on. */
-function naming(storeDir: StoreDir, info: PathInfo, error: unknown): unknown {
+function naming(
+  storeDir: StoreDir,
+  info: PathInfo,
+  error: unknown,
+  describe: UnpackOptions['describe'],
+): unknown {
   const path = printStorePath(storeDir, info.path);
   if (isFerryError(error, 'corrupt') && error.path === undefined) {
+    if (describe !== undefined) return describe(error);
     return new FerryError('corrupt', `cannot add path "${path}": ${messageOf(error)}`, {
       path,
       cause: error,

@@ -7,7 +7,11 @@ export type Job =
   | ({ readonly kind: 'pack'; readonly tree: string } & PackJob)
   | { readonly kind: 'decompress'; readonly compression: ThreadDecompression }
   | ({ readonly kind: 'unpack-tree'; readonly tree: string } & UnpackJob)
-  | ({ readonly kind: 'unpack-stream' } & UnpackJob)
+  | ({
+      readonly kind: 'unpack-stream';
+      /** How the NAR arrives; undefined: as it is. */
+      readonly compression: UnpackDecompression | undefined;
+    } & UnpackJob)
   | {
       readonly kind: 'hash';
       readonly tree: string;
@@ -18,6 +22,8 @@ export type Job =
 
 /** What is decompressed by threads of ours. */
 export type ThreadDecompression = Extract<Compression, 'bzip2' | 'lzip'>;
+/** What a thread that unpacks can decompress by itself. */
+export type UnpackDecompression = ThreadDecompression | 'zstd';
 
 export interface PackJob {
   /** Bytes of the chunks that are sent, at most. */

@@ -7,6 +7,7 @@ import { StreamingHash } from '../../format/hash.ts';
 import { chunkBytesDefault } from '../compression/chunk-cutter.ts';
 import { resolveLevel } from '../compression/levels.ts';
 import type {
+  CompressedNar,
   HashRequest,
   PackDigest,
   PackOptions,
@@ -17,7 +18,7 @@ import type {
 import { inheritsAcl, loadXattrs } from '../xattrs.ts';
 import { StreamFeeder } from './feed.ts';
 import { chunksOf } from './job-chunks.ts';
-import type { Job, JobResult, UnpackJob } from './messages.ts';
+import type { Job, JobResult, UnpackDecompression, UnpackJob } from './messages.ts';
 import { ThreadPool } from './thread-pool.ts';
 import type { Thread } from './thread.ts';
 
@@ -103,6 +104,7 @@ class ThreadedTreeWorkers implements TreeWorkers {
   async unpack(request: UnpackRequest): Promise<TreeDigest> {
     const { source, target, signal, onBytes } = request;
     const stripXattrs = await this.#inheritsAcl(dirname(target));
+    const arriving = 'tree' in source ? source : await onThread(source, request);
     const thread = await this.#others.acquire(signal);
     const job: UnpackJob = {
       target,
@@ -112,9 +114,14 @@ class ThreadedTreeWorkers implements TreeWorkers {
       stripXattrs,
     };
     try {
-      const { narHash, narSize, caHashes } = isTree(source)
-        ? await this.#measured(thread, { kind: 'unpack-tree', tree: source.tree, ...job }, request)
-        : await this.#unpackStream(thread, source, job, { onBytes, signal });
+      const { narHash, narSize, caHashes } =
+        'tree' in arriving
+          ? await this.#measured(
+              thread,
+              { kind: 'unpack-tree', tree: arriving.tree, ...job },
+              request,
+            )
+          : await this.#unpackStream(thread, arriving, job, { onBytes, signal });
       return { narHash, narSize, caHashes };
     } catch (error) {
       if (thread.isDead && thread.hasCreatedTarget) await this.#cleanUp(target);
@@ -156,20 +163,33 @@ class ThreadedTreeWorkers implements TreeWorkers {
 
   async #unpackStream(
     thread: Thread,
-    source: AsyncIterable<Uint8Array>,
-    job: UnpackJob,
+    { bytes, compression }: Arriving,
+    unpack: UnpackJob,
     { onBytes, signal }: Pick<UnpackRequest, 'onBytes' | 'signal'>,
   ): Promise<JobResult> {
-    const feeder = new StreamFeeder(source, thread, { onBytes });
-    const listener = { onBuffer: () => feeder.bufferIsBack() };
+    let told = 0;
+    const tell = (count: number): void => {
+      told += count;
+      onBytes?.(count);
+    };
+    // What is fed is the NAR itself, or else the thread knows how much of it has come out.
+    const isNar = compression === undefined;
+    const feeder = new StreamFeeder(bytes, thread, isNar ? { onBytes: tell } : {});
+    const listener = {
+      onBuffer: () => feeder.bufferIsBack(),
+      ...(isNar ? {} : { onProgress: tell }),
+    };
     let failure: { readonly error: unknown } | undefined;
-    const running = this.#others.start(thread, { kind: 'unpack-stream', ...job }, listener, signal);
+    const job: Job = { kind: 'unpack-stream', compression, ...unpack };
+    const running = this.#others.start(thread, job, listener, signal);
     void feeder.run(running).catch((error: unknown) => {
       failure = { error };
       running.stop();
     });
     try {
-      return ensureResult(await running.result);
+      const result = ensureResult(await running.result);
+      if (result.narSize > told) tell(result.narSize - told);
+      return result;
     } catch (error) {
       signal?.throwIfAborted();
       throw failure === undefined ? error : failure.error;
@@ -198,8 +218,33 @@ class ThreadedTreeWorkers implements TreeWorkers {
   }
 }
 
-function isTree(source: UnpackRequest['source']): source is { readonly tree: string } {
-  return 'tree' in source && typeof source.tree === 'string';
+/** What goes to the thread, and how it is compressed there. */
+interface Arriving {
+  readonly bytes: AsyncIterable<Uint8Array>;
+  readonly compression: UnpackDecompression | undefined;
+}
+
+/** What the thread can't undo is undone on the way. */
+async function onThread(
+  source: AsyncIterable<Uint8Array> | CompressedNar,
+  { narSize, signal }: UnpackRequest,
+): Promise<Arriving> {
+  if (!('compression' in source)) return { bytes: source, compression: undefined };
+  const { compression, bytes } = source;
+  const known = await threadDecompression(compression);
+  if (known !== undefined) return { bytes, compression: known };
+  const { decompress } = await import('../compression/decompress.ts');
+  const options = { bytesMax: narSize, signal };
+  return { bytes: decompress(compression, bytes, options), compression: undefined };
+}
+
+async function threadDecompression(
+  compression: Compression,
+): Promise<UnpackDecompression | undefined> {
+  if (compression === 'bzip2' || compression === 'lzip') return compression;
+  if (compression !== 'zstd') return undefined;
+  const { ZstdDecoder } = await import('../compression/zstd-decoder.ts');
+  return ZstdDecoder.isAvailable ? compression : undefined;
 }
 
 /**

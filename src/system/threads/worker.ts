@@ -1,6 +1,7 @@
 /** A worker thread: takes one job after the other, answers each with `done`, `failed` or `stopped`. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { loadXattrs, stripXattrs } from '../xattrs.ts';
+import { CompressedUnpacker } from './compressed-unpacker.ts';
 import { isStopRequested, markCreated, takeCredit, type Control } from './control.ts';
 import { copyTree, hashTree, packTree, StreamUnpacker, type JobContext } from './jobs.ts';
 import { errorToData, type Job, type JobResult, type ToMain, type ToWorker } from './messages.ts';
@@ -17,7 +18,7 @@ if (port === null) throw new Error('not a worker thread');
 /** Thrown by a checkpoint. */
 const STOPPED = Symbol('stopped');
 
-let stream: StreamUnpacker | StreamDecompressor | undefined;
+let stream: StreamUnpacker | CompressedUnpacker | StreamDecompressor | undefined;
 
 // One message after the other: a job may have to load something before it goes on.
 let handled: Promise<void> = Promise.resolve();
@@ -62,7 +63,7 @@ async function start(job: Job): Promise<void> {
       finish(copyTree(job.tree, job, await createContext(job.stripXattrs)));
       break;
     case 'unpack-stream':
-      stream = new StreamUnpacker(job, await createContext(job.stripXattrs));
+      stream = unpackerFor(job, await createContext(job.stripXattrs));
       break;
     case 'decompress':
       stream = new StreamDecompressor(job.compression, send);
@@ -75,6 +76,15 @@ async function start(job: Job): Promise<void> {
       finish(undefined);
       break;
   }
+}
+
+function unpackerFor(
+  job: Extract<Job, { kind: 'unpack-stream' }>,
+  context: JobContext,
+): StreamUnpacker | CompressedUnpacker {
+  const unpacker = new StreamUnpacker(job, context);
+  const { compression } = job;
+  return compression === undefined ? unpacker : new CompressedUnpacker(compression, unpacker);
 }
 
 function finish(result: JobResult | undefined): void {
