@@ -1,4 +1,5 @@
 /** The flags that every verb of `nix` takes: how much it says, settings, the store, and those about evaluation. */
+import { setOverride } from '../../../config/overrides.ts';
 import { settingFlagOf } from './setting-flag.ts';
 
 /** What the flags have said so far. */
@@ -122,17 +123,11 @@ function takeSetting(flags: CommonFlags, flag: string, first: string, second: st
   if (flag === '--verbose' || flag === '-v') flags.verbosity++;
   else if (flag === '--quiet') flags.verbosity--;
   else if (flag === '--debug') flags.verbosity = 5;
-  else if (flag === '--option') set(flags, first, second);
-  else if (flag === '--refresh') for (const name of REFRESHED) set(flags, name, '0');
+  else if (flag === '--option') setOverride(flags.settings, first, second);
+  else if (flag === '--refresh')
+    for (const name of REFRESHED) setOverride(flags.settings, name, '0');
   else if (!Object.hasOwn(PASSED_ON, flag)) {
     const setting = settingFlagOf(flag.slice(2));
-    if (setting !== undefined) set(flags, setting.name, setting.value ?? first);
+    if (setting !== undefined) setOverride(flags.settings, setting.name, setting.value ?? first);
   }
-}
-
-function set({ settings }: CommonFlags, name: string, value: string): void {
-  const before = name.startsWith('extra-') ? settings.get(name) : undefined;
-  // Last of all, since a later assignment undoes what was added before it.
-  settings.delete(name);
-  settings.set(name, before === undefined ? value : `${before} ${value}`);
 }
