@@ -5,6 +5,7 @@ import { logDirOf, stateDirOf, storeDirOf, type Environment } from '../config/en
 import type { Settings } from '../config/settings.ts';
 import { booleanParameter, type Parameters } from '../config/store-uri.ts';
 import { loadTrustedKeys } from '../config/trusted-keys.ts';
+import { parseStorePath, type StoreDir, type StorePath } from '../format/store-path.ts';
 import { groupIdOf } from '../system/groups.ts';
 import type { TreeWorkers } from '../system/tree-jobs.ts';
 import { openLocalStore, type LocalStore } from './local/local-store.ts';
@@ -59,6 +60,7 @@ export async function openLocal(
     gcReservedSpace: settings.gcReservedSpace,
     allowSymlinkedStore: settings.ignoreSymlinkedStore,
     buildGroup: buildGroupOf(env, settings),
+    heldLocks: heldLocksOf(env, locations.storeDir),
   });
 }
 
@@ -101,4 +103,10 @@ function buildGroupOf(env: Environment, settings: Settings): number | undefined 
   return env.isRoot && settings.buildUsersGroup !== ''
     ? groupIdOf(settings.buildUsersGroup)
     : undefined;
+}
+
+/** What a build hook is told: paths in full, separated by blanks. */
+function heldLocksOf({ variables }: Environment, storeDir: StoreDir): Set<StorePath> {
+  const words = (variables['NIX_HELD_LOCKS'] ?? '').split(' ').filter((word) => word !== '');
+  return new Set(words.map((word) => parseStorePath(storeDir, word)));
 }

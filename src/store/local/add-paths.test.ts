@@ -154,6 +154,23 @@ test('a path stays locked until no thread is at work on it, although an abort is
   (await lockPath(flock, realPath, AbortSignal.timeout(10_000))).release();
 });
 
+test("locks that the caller holds for us are not waited for, and stay the caller's", async () => {
+  await using temp = makeTempDirectory();
+  await using stores = openLocalStores();
+  const first = samplePath('first');
+  const sample = samplePath('held');
+  await using store = await stores.open(temp.path, { heldLocks: new Set([sample.info.path]) });
+  await store.addPaths?.(toAdd(first));
+  const realPath = store.toRealPath(sample.info.path);
+  const flock = await loadFlock();
+  const lock = tryLockPath(flock, realPath);
+  assert.ok(lock !== undefined);
+  await store.addPaths?.(toAdd(sample), { signal: AbortSignal.timeout(10_000) });
+  assert.equal((await store.queryValidPaths([sample.info.path])).size, 1);
+  assert.equal(tryLockPath(flock, realPath), undefined, 'it is still held');
+  lock.release();
+});
+
 function bound(workers: TreeWorkers): TreeWorkers {
   return {
     width: workers.width,

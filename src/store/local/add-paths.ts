@@ -28,6 +28,8 @@ export interface AddContext extends AddingContext {
   readonly store: WritableStore;
   readonly trust: TrustPolicy;
   readonly outputsOf: OutputsOfDerivation;
+  /** Paths whose locks the process has that we work for (`NIX_HELD_LOCKS`). */
+  readonly heldLocks: ReadonlySet<StorePath>;
 }
 
 /** A batch is registered when it has so many paths, or so many bytes, or after so many milliseconds. */
@@ -260,6 +262,8 @@ class AddRun {
   async #lock(path: StorePath): Promise<PathLock> {
     const { store, realDir } = this.#context;
     const realPath = join(realDir, path);
+    // Whoever started us, a build hook of Nix's, holds the lock and waits for us.
+    if (this.#context.heldLocks.has(path)) return { release() {} };
     const lock = tryLockPath(store.flock, realPath);
     if (lock !== undefined) return lock;
     await this.settle();

@@ -33,6 +33,8 @@ export interface LocalStoreOptions extends ConnectionOptions, TrustPolicy {
   readonly workers: TreeWorkers;
   /** Setting `fsync-store-paths`: what was added outlasts a loss of power. Default false. */
   readonly syncStorePaths?: boolean | undefined;
+  /** Paths whose locks are held already by the process that this one works for. */
+  readonly heldLocks?: ReadonlySet<StorePath> | undefined;
 }
 
 export interface LocalContentToAdd extends ContentToAdd {
@@ -129,6 +131,7 @@ export async function openLocalStore(options: LocalStoreOptions): Promise<LocalS
     store: await connection.forWriting(signal),
     trust: options,
     outputsOf,
+    heldLocks: options.heldLocks ?? new Set(),
   });
   const toRealPath = (path: StorePath): string => join(realDir, path);
 
