@@ -98,10 +98,11 @@ export class Journey {
   }
 
   async #hop(url: URL, extra: Readonly<Record<string, string>>): Promise<WireAnswer> {
-    const reached = await this.#servers.reach(url);
+    const { body } = this.#asked.request;
+    const reached = await this.#servers.reach(url, body !== undefined);
     this.trip.server = reached.server;
     this.trip.startedAt = performance.now();
-    const source = bodySource(this.#asked.request.body);
+    const source = bodySource(body);
     const request: WireRequest = {
       method: this.#asked.method,
       path: reached.forwardProxy === undefined ? url.pathname + url.search : withoutHash(url),

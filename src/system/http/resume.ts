@@ -87,6 +87,8 @@ async function* readBody(
         if (isDiscarded() || size === undefined || delivered === size) return;
         throw new BrokenAnswerError(`the body ended after ${delivered} of ${size} bytes`);
       } catch (error) {
+        // With HTTP/2 a stream may break after its last byte.
+        if (size !== undefined && delivered === size) return;
         if (whole === undefined) throw error;
         if (error instanceof TooLongToShareError) journey.becomeLong();
         await attempts.failed(error, journey.trip);

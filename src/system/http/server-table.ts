@@ -49,13 +49,20 @@ export class ServerTable {
     return Math.max(STREAMS_MAX, this.#connectionsMax * this.#pipelining);
   }
 
-  async reach(url: URL): Promise<Reached> {
+  /**
+   * Uploads have HTTP/1.1 connections of their own where other requests may have HTTP/2: an upload over HTTP/2 that is
+   * given up when all of it is on its way (a time-out, an abort) makes Node 26 send empty frames without end, and fill
+   * the memory with them.
+   */
+  async reach(url: URL, isUpload: boolean): Promise<Reached> {
     const Client = await loadClient();
     if (this.#closing.signal.aborted) throw this.#closing.signal.reason;
-    const known = this.#servers.get(url.origin);
+    const mayBeH2 = url.protocol === 'https:' && (this.#options.http2 ?? true);
+    const key = isUpload && mayBeH2 ? `upload to ${url.origin}` : url.origin;
+    const known = this.#servers.get(key);
     if (known !== undefined) return known;
-    const reached = this.#make(url, Client);
-    this.#servers.set(url.origin, reached);
+    const reached = this.#make(url, Client, mayBeH2 && !isUpload);
+    this.#servers.set(key, reached);
     this.#forgetSome();
     return reached;
   }
@@ -66,13 +73,12 @@ export class ServerTable {
     await Promise.all(servers.map(({ server }) => server.close()));
   }
 
-  #make(url: URL, Client: MakeClient): Reached {
+  #make(url: URL, Client: MakeClient, http2: boolean): Reached {
     const { connectTimeoutMs = 15_000, stallTimeoutMs = 300_000, proxies, tls } = this.#options;
     const { origin, protocol } = url;
     const proxy = proxies === undefined ? undefined : proxyOf(url, proxies);
     const isTls = protocol === 'https:';
     const forwardProxy = !isTls && proxy !== undefined && proxy.kind !== 'socks5';
-    const http2 = isTls && (this.#options.http2 ?? true);
     const isOwn = tls?.client?.origin === origin;
     const connectorOptions = {
       timeoutMs: connectTimeoutMs,
