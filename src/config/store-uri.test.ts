@@ -71,3 +71,18 @@ test('parameters are read as what they are', () => {
   assert.throws(() => booleanParameter(parameters, 'b'), { code: 'usage' });
   assert.throws(() => numberParameter(parameters, 'b'), { code: 'usage' });
 });
+
+test('no message of a malformed URI has its password', () => {
+  for (const text of [
+    'https://alice:hunter2@cache.example?x',
+    'https://alice:hunter2@cache.example?x=%zz',
+    'https://alice?hunter2@cache.example',
+    'ftp://alice:hunter2@cache.example',
+  ]) {
+    assert.throws(
+      () => parseStoreUri(text),
+      (error: Error) => !/hunter2/.test(error.message),
+      text,
+    );
+  }
+});

@@ -1,5 +1,6 @@
 /** Store URIs as Nix takes them: scheme, authority, path and parameters, `auto`, `local`, `daemon`, or a directory. */
 import { FerryError } from '../error.ts';
+import { uriWithoutSecrets } from './uri-without-secrets.ts';
 
 export type StoreUri =
   | { readonly kind: 'auto'; readonly parameters: Parameters }
@@ -60,13 +61,19 @@ export function parseStoreUri(text: string): StoreUri {
     case 's3': {
       const slash = rest.indexOf('/');
       const authority = slash < 0 ? rest : rest.slice(0, slash);
-      if (authority === '') throw new FerryError('usage', `"${text}" names no host`);
+      if (authority === '') {
+        throw new FerryError('usage', `"${uriWithoutSecrets(text)}" names no host`);
+      }
       return { kind: scheme, authority, path: slash < 0 ? '' : rest.slice(slash), parameters };
     }
     default:
-      throw new FerryError('usage', `"${text}" is not a store: unknown scheme "${scheme}"`, {
-        hint: 'the schemes are local, unix, ssh, ssh-ng, file, http, https and s3',
-      });
+      throw new FerryError(
+        'usage',
+        `"${uriWithoutSecrets(text)}" is not a store: unknown scheme "${scheme}"`,
+        {
+          hint: 'the schemes are local, unix, ssh, ssh-ng, file, http, https and s3',
+        },
+      );
   }
 }
 
@@ -102,7 +109,10 @@ function parseParameters(text: string, query: string): Parameters {
     if (pair === '') continue;
     const equals = pair.indexOf('=');
     if (equals <= 0) {
-      throw new FerryError('usage', `"${text}" has a parameter "${pair}" that is not NAME=VALUE`);
+      // A password with a question mark in it ends up here.
+      const shown = pair.includes('@') ? '…' : pair;
+      const uri = uriWithoutSecrets(text);
+      throw new FerryError('usage', `"${uri}" has a parameter "${shown}" that is not NAME=VALUE`);
     }
     parameters.set(decode(text, pair.slice(0, equals)), decode(text, pair.slice(equals + 1)));
   }
@@ -113,7 +123,10 @@ function decode(text: string, part: string): string {
   try {
     return decodeURIComponent(part);
   } catch {
-    throw new FerryError('usage', `"${text}" has a malformed percent escape in "${part}"`);
+    throw new FerryError(
+      'usage',
+      `"${uriWithoutSecrets(text)}" has a malformed percent escape in "${part}"`,
+    );
   }
 }
 

@@ -2,6 +2,7 @@
 import { readEnvironment, type Environment } from '../config/environment.ts';
 import { loadSettings, type Settings } from '../config/settings.ts';
 import { parseStoreUri, type Parameters, type StoreUri } from '../config/store-uri.ts';
+import { uriWithoutSecrets } from '../config/uri-without-secrets.ts';
 import { FerryError } from '../error.ts';
 import { openTreeWorkers } from '../system/threads/tree-workers.ts';
 import type { TreeWorkers } from '../system/tree-jobs.ts';
@@ -132,7 +133,9 @@ function warnOfUnknown(
 ): void {
   for (const name of parameters.keys()) {
     if (!known.includes(name) && !PARAMETERS_OF_ALL.includes(name))
-      onDiagnostic?.(`warning: store "${text}" has an unknown parameter "${name}"`);
+      onDiagnostic?.(
+        `warning: store "${uriWithoutSecrets(text)}" has an unknown parameter "${name}"`,
+      );
   }
 }
 
