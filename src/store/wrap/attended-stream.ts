@@ -15,23 +15,33 @@ export interface Attendant {
 
 /** A tree on this machine that isn't read as a stream is told nothing of. */
 export function attendedStream(nar: NarStream, attendant: Attendant): NarStream {
-  const { path, tree, isIndependent } = nar;
+  const { path, tree, isIndependent, compressed } = nar;
   return {
     path,
-    tree,
+    ...(tree === undefined ? {} : { tree }),
     isIndependent,
-    [Symbol.asyncIterator]: () => new AttendedIterator(nar, attendant),
+    ...(compressed === undefined
+      ? {}
+      : { compressed: { ...compressed, bytes: () => attended(compressed.bytes(), attendant) } }),
+    ...attended(nar, attendant),
   };
 }
 
+function attended(
+  bytes: AsyncIterable<Uint8Array>,
+  attendant: Attendant,
+): AsyncIterable<Uint8Array> {
+  return { [Symbol.asyncIterator]: () => new AttendedIterator(bytes, attendant) };
+}
+
 class AttendedIterator implements AsyncIterator<Uint8Array, undefined, undefined> {
-  readonly #nar: NarStream;
+  readonly #bytes: AsyncIterable<Uint8Array>;
   readonly #attendant: Attendant;
   #iterator: AsyncIterator<Uint8Array> | undefined;
   #isOver = false;
 
-  constructor(nar: NarStream, attendant: Attendant) {
-    this.#nar = nar;
+  constructor(bytes: AsyncIterable<Uint8Array>, attendant: Attendant) {
+    this.#bytes = bytes;
     this.#attendant = attendant;
   }
 
@@ -44,7 +54,7 @@ class AttendedIterator implements AsyncIterator<Uint8Array, undefined, undefined
         this.#attendant.onEnd('left');
         return { done: true, value: undefined };
       }
-      this.#iterator = this.#nar[Symbol.asyncIterator]();
+      this.#iterator = this.#bytes[Symbol.asyncIterator]();
     }
     try {
       const result = await this.#iterator.next();
@@ -62,7 +72,7 @@ class AttendedIterator implements AsyncIterator<Uint8Array, undefined, undefined
     try {
       if (!this.#isOver) {
         // One that was never begun is closed all the same: its source may wait for that.
-        await (iterator ?? this.#nar[Symbol.asyncIterator]()).return?.();
+        await (iterator ?? this.#bytes[Symbol.asyncIterator]()).return?.();
       }
     } finally {
       if (iterator === undefined) this.#isOver = true;

@@ -1,6 +1,7 @@
 /** Work on file trees, done by threads: the main thread only waits, and moves chunks about. */
 import { availableParallelism } from 'node:os';
 import { dirname } from 'node:path';
+import { releaseChunk } from '../../bytes/release.ts';
 import { FerryError } from '../../error.ts';
 import type { Compression } from '../../format/compression.ts';
 import { StreamingHash } from '../../format/hash.ts';
@@ -9,6 +10,7 @@ import { resolveLevel } from '../compression/levels.ts';
 import type {
   CompressedNar,
   HashRequest,
+  PackCompression,
   PackDigest,
   PackOptions,
   TreeDigest,
@@ -57,18 +59,16 @@ class ThreadedTreeWorkers implements TreeWorkers {
     tree: string,
     options: PackOptions = {},
   ): AsyncGenerator<Uint8Array, void, undefined> {
-    const { compress: wanted, ...others } = options;
-    const { compression, level } = wanted ?? { compression: 'none' };
+    const { compress: wanted = { compression: 'none' }, ...others } = options;
+    const { compression, level, parallel } = wanted;
     resolveLevel(compression, level);
-    if (compression !== 'br' && compression !== 'xz') {
+    const isOnThread = compression !== 'br' && compression !== 'xz' && parallel !== true;
+    if (isOnThread || compression === 'none') {
       yield* this.#pack(tree, compression, level, others);
     } else {
-      yield* compressHere(
-        compression,
-        level,
-        (more) => this.pack(tree, { ...others, ...more }),
-        others,
-      );
+      const pack = (more: PackOptions): AsyncIterable<Uint8Array> =>
+        this.#pack(tree, 'none', undefined, { ...others, ...more });
+      yield* compressHere(pack, { ...wanted, parallel: parallel ?? false }, others);
     }
   }
 
@@ -104,7 +104,7 @@ class ThreadedTreeWorkers implements TreeWorkers {
   async unpack(request: UnpackRequest): Promise<TreeDigest> {
     const { source, target, signal, onBytes } = request;
     const stripXattrs = await this.#inheritsAcl(dirname(target));
-    const arriving = 'tree' in source ? source : await onThread(source, request);
+    const arriving = isTree(source) ? source : await onThread(source, request);
     const thread = await this.#others.acquire(signal);
     const job: UnpackJob = {
       target,
@@ -114,14 +114,13 @@ class ThreadedTreeWorkers implements TreeWorkers {
       stripXattrs,
     };
     try {
-      const { narHash, narSize, caHashes } =
-        'tree' in arriving
-          ? await this.#measured(
-              thread,
-              { kind: 'unpack-tree', tree: arriving.tree, ...job },
-              request,
-            )
-          : await this.#unpackStream(thread, arriving, job, { onBytes, signal });
+      const { narHash, narSize, caHashes } = isTree(arriving)
+        ? await this.#measured(
+            thread,
+            { kind: 'unpack-tree', tree: arriving.tree, ...job },
+            request,
+          )
+        : await this.#unpackStream(thread, arriving, job, { onBytes, signal });
       return { narHash, narSize, caHashes };
     } catch (error) {
       if (thread.isDead && thread.hasCreatedTarget) await this.#cleanUp(target);
@@ -252,29 +251,36 @@ async function threadDecompression(
  * matter. The contents are hashed by the packing thread, what comes out is hashed here.
  */
 async function* compressHere(
-  compression: Compression,
-  level: number | undefined,
-  pack: (options: Pick<PackOptions, 'onDigest'>) => AsyncIterable<Uint8Array>,
+  pack: (options: PackOptions) => AsyncIterable<Uint8Array>,
+  { compression, level, parallel }: PackCompression,
   { signal, chunkBytes, onDigest }: PackOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  let nar: PackDigest | undefined;
-  const contents = pack(
-    onDigest === undefined
-      ? {}
-      : {
-          onDigest: (digest) => {
-            nar = digest;
-          },
-        },
-  );
   const { compress } = await import('../compression/compress.ts');
+  let nar: PackDigest | undefined;
+  const keep = (digest: PackDigest): void => {
+    nar = digest;
+  };
+  const contents = released(
+    pack({ chunkBytes: undefined, onDigest: onDigest === undefined ? undefined : keep }),
+  );
   const fileHash = new StreamingHash('sha256');
-  for await (const chunk of compress(compression, contents, { level, signal, chunkBytes })) {
+  const options = { level, parallel, signal, chunkBytes };
+  for await (const chunk of compress(compression, contents, options)) {
     if (onDigest !== undefined) fileHash.update(chunk);
     yield chunk;
   }
   if (nar === undefined) return;
   onDigest?.({ ...nar, fileHash: fileHash.finish(), fileSize: fileHash.size });
+}
+
+/** For who doesn't look at a chunk any more once the next is asked for. */
+async function* released(
+  chunks: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const chunk of chunks) {
+    yield chunk;
+    releaseChunk(chunk);
+  }
 }
 
 function ensurePacked(result: JobResult | undefined): PackDigest {
@@ -286,4 +292,9 @@ function ensurePacked(result: JobResult | undefined): PackDigest {
 function ensureResult(result: JobResult | undefined): JobResult {
   if (result === undefined) throw new FerryError('internal', 'a job ended without its result');
   return result;
+}
+
+/** A stream may have such a property too, and nothing in it. */
+function isTree(source: object): source is { readonly tree: string } {
+  return 'tree' in source && typeof source.tree === 'string';
 }
