@@ -59,8 +59,9 @@ export interface PackOptions {
   /** Bytes of the chunks that come out, at most; never fewer than 64 KiB. Default 256 KiB. */
   readonly chunkBytes?: number | undefined;
   /**
-   * What comes out is compressed, always to the same bytes. zstd and gzip are done on the packing thread too, and no
-   * other byte leaves it: the fastest way where there are several paths, since each thread is busy with one.
+   * What comes out is compressed, to the same bytes each time. Unless it is `parallel`, zstd and gzip are done on the
+   * packing thread too, and no other byte leaves it: the fastest way where there are several paths, since each thread
+   * is busy with one.
    */
   readonly compress?: PackCompression | undefined;
   /** Called once, when all was packed and before the iteration ends. Nothing is hashed without it. */
@@ -74,6 +75,8 @@ export interface PackCompression {
   readonly compression: Compression;
   /** As Nix's `compression-level`; −1 or nothing is the default of the method. */
   readonly level?: number | undefined;
+  /** Several processors for this one tree, where the method lends itself to it: see `CompressOptions`. Default false. */
+  readonly parallel?: boolean | undefined;
 }
 
 /** What was packed, and what came out of it: the two differ where it was compressed. */

@@ -101,12 +101,12 @@ async function packTree(
   spool: Spool,
   { signal, onBytes }: TakeOptions,
 ): Promise<PackDigest> {
-  const { compression, level } = writing;
+  const { compression, level, parallel } = writing;
   let digest: PackDigest | undefined;
   const onDigest = (found: PackDigest): void => {
     digest = found;
   };
-  const compressed = { compression, level };
+  const compressed = { compression, level, parallel };
   await spool.fill(workers.pack(tree, { compress: compressed, signal, onDigest, onBytes }));
   if (digest === undefined) throw new FerryError('internal', 'a tree was packed without a digest');
   return digest;

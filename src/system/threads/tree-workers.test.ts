@@ -365,6 +365,9 @@ describe('tree workers', () => {
         const opened = await collect(decompress(compression, chunksOf(packed, 10_000)));
         assert.ok(Buffer.compare(opened, bytes) === 0);
         assert.deepEqual(await pack(), [packed, digest]);
+        const others = workers.pack(tree, { compress: { compression, level: 1, parallel: true } });
+        const alike = await collect(decompress(compression, others));
+        assert.ok(Buffer.compare(alike, bytes) === 0);
       },
       skip,
     );
