@@ -281,6 +281,37 @@ test('signatures are checked by the destination too, but for what a trusted subs
   assert.deepEqual(checks, [true, false]);
 });
 
+test('that one substituter is trusted waives nothing for what comes from another, unless that was judged', async () => {
+  const key = generateSecretKey('k');
+  const refuses = refusing(new TrustedKeys([key.publicKey]));
+  const own = samplePath('own');
+  for (const [isJudged, refusesAtDestination, wanted] of [
+    [false, undefined, true],
+    [false, refuses, false],
+    [true, undefined, false],
+  ] as const) {
+    const sources = [
+      sourceOf('trusted', await memoryWith(own), { isTrusted: true }),
+      sourceOf('other', await memoryWith(signed(a, key))),
+    ];
+    await using substituters = join(
+      sources,
+      isJudged ? new TrustedKeys([key.publicKey]) : undefined,
+    );
+    const memory = new MemoryStore();
+    const checks: unknown[] = [];
+    await using store = overriding<Store>(memory, {
+      addPaths: async (adding, options) => {
+        checks.push(options?.checkSigs);
+        await memory.addPaths(adding, options);
+      },
+      ...(refusesAtDestination && { refuses: (infos) => [...refusesAtDestination(infos)] }),
+    });
+    await realise(store, substituters, [own.info.path, a.info.path]);
+    assert.deepEqual(checks, [wanted], `${isJudged} ${refusesAtDestination !== undefined}`);
+  }
+});
+
 test('an abort ends it with its reason', async () => {
   await using substituters = join([sourceOf('cache', await memoryWith(a, b, c, d))]);
   await using store = new MemoryStore();

@@ -141,8 +141,7 @@ class Run {
     await transfer(plan, this.#substituters, this.#destination, {
       signal: signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]),
       keepGoing: true,
-      // Their infos have been judged by the destination's own rules; that a substituter is trusted, it can't know.
-      checkSigs: checkSigs && plan.sources.values().every(({ isTrusted }) => !isTrusted),
+      checkSigs: checkSigs && !needsNoCheck(plan, this.#destination),
       onEvent,
     });
     stop.signal.throwIfAborted();
@@ -219,6 +218,19 @@ class Run {
       signaturesAdded: 0,
     };
   }
+}
+
+/**
+ * That a substituter is trusted, the destination can't know: it is told not to check, and for all paths or none. What
+ * doesn't come from there must have been judged before, then.
+ */
+function needsNoCheck({ missing, sources }: RealisationPlan, destination: Store): boolean {
+  if (!sources.values().some(({ isTrusted }) => isTrusted)) return false;
+  const unjudged = missing.filter(({ path }) => {
+    const source = sources.get(path);
+    return source === undefined || !(source.isTrusted || source.isJudged);
+  });
+  return unjudged.length === 0 || destination.refuses?.(unjudged).length === 0;
 }
 
 /** Whether somebody else may do better. A stream that broke off was noted where it did. */

@@ -44,6 +44,8 @@ export interface SubstituteSource {
   readonly uri: string;
   /** Whether the substituter needs no signatures. */
   readonly isTrusted: boolean;
+  /** Whether what it says of paths was put to `refuses`, if it isn't trusted. */
+  readonly isJudged: boolean;
   /** Whether it has failed with this path. */
   hasFailed(): boolean;
   /** What came was not what was promised: the path isn't taken from there again, for a while. */
@@ -196,6 +198,7 @@ export function joinSubstituters(
         from && {
           uri: from.uri,
           isTrusted: from.traits?.isTrusted === true,
+          isJudged: refuses !== undefined,
           hasFailed: () => from.banOf(path) !== undefined,
           ban: (error) => from.ban(path, error),
         }
