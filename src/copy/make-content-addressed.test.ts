@@ -1,10 +1,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readAll, sampleNar, samplePath, toAdd, type Sample } from '../../test/conformance/nars.ts';
+import {
+  readAll,
+  sampleNar,
+  samplePath,
+  toAdd,
+  toStream,
+  type Sample,
+} from '../../test/conformance/nars.ts';
 import { hashBytes } from '../format/hash.ts';
 import { isContentAddressed } from '../format/path-info.ts';
 import { hashPartOf, printStorePath, type StorePath } from '../format/store-path.ts';
 import { MemoryStore } from '../store/memory.ts';
+import type { Store } from '../store/store.ts';
+import { overriding } from '../store/wrap/overriding.ts';
 import { makeContentAddressed } from './make-content-addressed.ts';
 
 /** A path whose contents mention what it refers to. */
@@ -74,4 +83,28 @@ test('what is not valid is refused before anything is written', async () => {
   await assert.rejects(makeContentAddressed(source, destination, [plain.info.path]), {
     code: 'not-found',
   });
+});
+
+test('what is not what its info says is not made into something that proves itself', async () => {
+  for (const spoil of [
+    (nar: Uint8Array) => Uint8Array.from(nar, (byte) => (byte === 0x78 ? 0x79 : byte)),
+    (nar: Uint8Array) => Buffer.concat([nar, nar]),
+  ]) {
+    await using memory = new MemoryStore();
+    await using destination = new MemoryStore();
+    await memory.addPaths(toAdd(library));
+    const { path } = library.info;
+    await using source = overriding<Store>(memory, {
+      async *readNars() {
+        yield toStream(path, spoil(library.nar));
+      },
+    });
+    const told: StorePath[] = [];
+    const onRewriting = (from: StorePath): void => void told.push(from);
+    await assert.rejects(makeContentAddressed(source, destination, [path], { onRewriting }), {
+      code: 'corrupt',
+      path: printStorePath(memory.storeDir, path),
+    });
+    assert.deepEqual(told, []);
+  }
 });

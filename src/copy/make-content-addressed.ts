@@ -6,12 +6,18 @@
  * 2.16 and from 2.35 on takes it, those between check against a hash without them and refuse the path.
  */
 import { FerryError } from '../error.ts';
-import { StreamingHash, type Hash } from '../format/hash.ts';
+import { formatHash, hashesEqual, StreamingHash, type Hash } from '../format/hash.ts';
 import { contentAddressedPath } from '../format/make-store-path.ts';
 import { ModuloHasher } from '../format/nar/hash-modulo.ts';
 import { HashPartRewriter } from '../format/nar/rewrite-hash-parts.ts';
 import type { PathInfo } from '../format/path-info.ts';
-import { compareStorePaths, hashPartOf, nameOf, type StorePath } from '../format/store-path.ts';
+import {
+  compareStorePaths,
+  hashPartOf,
+  nameOf,
+  printStorePath,
+  type StorePath,
+} from '../format/store-path.ts';
 import type { CallOptions, NarStream, PathToAdd, Store } from '../store/store.ts';
 import { openScratchFile, type ScratchFile } from '../system/scratch-file.ts';
 import { computeClosure } from './closure.ts';
@@ -25,8 +31,8 @@ export interface RewriteOptions extends CallOptions {
 /**
  * Rewrites the closure of `roots` and adds it to `destination`.
  * @returns the new name of every path of the closure.
- * @throws FerryError `not-found` for a root that isn't valid, `unsupported` where nothing can be written; what the stores
- *   throw
+ * @throws FerryError `not-found` for a root that isn't valid, `corrupt` for a NAR that isn't what its info says,
+ *   `unsupported` where nothing can be written; what the stores throw
  */
 export async function makeContentAddressed(
   source: Store,
@@ -66,7 +72,8 @@ async function* rewrittenPaths(
 ): AsyncGenerator<PathToAdd> {
   for (const info of infos) {
     signal?.throwIfAborted();
-    const nar = await openAgainAndAgain(source, info.path, scratch, signal);
+    const nar = await openAgainAndAgain(source, info, scratch, signal);
+    await requireWhole(source, info, nar);
     const rewritten = await rewrite(source, info, nar, renamed);
     renamed.set(info.path, rewritten.info.path);
     onRewriting?.(info.path, rewritten.info.path);
@@ -79,20 +86,44 @@ interface Again extends Disposable {
   read(): AsyncIterable<Uint8Array>;
 }
 
-/** It is read three times: a tree on this machine is packed each time, all else is kept meanwhile. */
+/** It is read four times: a tree on this machine is packed each time, all else is kept meanwhile. */
 async function openAgainAndAgain(
   source: Store,
-  path: StorePath,
+  { path, narSize }: PathInfo,
   scratch: DisposableStack,
   signal: AbortSignal | undefined,
 ): Promise<Again> {
   for await (const nar of source.readNars([path], { signal })) {
     if (nar.tree !== undefined) return { read: () => nar, [Symbol.dispose]: () => {} };
     const file: ScratchFile = scratch.use(openScratchFile());
-    for await (const chunk of nar) file.append(chunk);
+    // Old databases don't know it.
+    let left = narSize || Number.POSITIVE_INFINITY;
+    for await (const chunk of nar) {
+      left -= chunk.length;
+      if (left < 0) throw otherThan(source, path, `it goes on after its ${narSize} bytes`);
+      file.append(chunk);
+    }
     return file;
   }
   throw new FerryError('internal', `"${source.uri}" gave no NAR of "${path}"`);
+}
+
+/** What it is made into proves itself: whether it was the right thing to begin with, nobody could tell any more. */
+async function requireWhole(source: Store, info: PathInfo, again: Again): Promise<void> {
+  const state = new StreamingHash('sha256');
+  for await (const chunk of again.read()) state.update(chunk);
+  const got = state.finish();
+  if (hashesEqual(got, info.narHash)) return;
+  const [is, wanted] = [got, info.narHash].map((hash) => formatHash(hash, 'sri'));
+  throw otherThan(source, info.path, `it has hash ${is} instead of ${wanted}`);
+}
+
+function otherThan({ storeDir, uri }: Store, path: StorePath, why: string): FerryError {
+  const printed = printStorePath(storeDir, path);
+  return new FerryError('corrupt', `cannot rewrite path "${printed}": its NAR is wrong: ${why}`, {
+    path: printed,
+    store: uri,
+  });
 }
 
 async function rewrite(
