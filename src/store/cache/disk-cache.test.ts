@@ -1,5 +1,13 @@
 import assert from 'node:assert/strict';
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  lchownSync,
+  mkdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { test } from 'node:test';
 import { openSqlite } from '../../system/sqlite.ts';
 import { makeTempDirectory, type TempDirectory } from '../../../test/support/temp.ts';
@@ -162,6 +170,29 @@ test('it is private, and not in the home of somebody else', async (context) => {
   await using cache = await open(temp, { file: temp.join('home/.cache/ferry/x.sqlite') });
   assert.equal(cache.isOpen, false);
   assert.equal(existsSync(temp.join('home/.cache')), false);
+});
+
+test('where others may write, or have put a link, nothing is believed and nothing kept', async (context) => {
+  using temp = makeTempDirectory({ ram: true });
+  await fill(temp);
+  chmodSync(temp.join('ferry'), 0o777);
+  {
+    await using cache = await open(temp);
+    assert.equal(cache.isOpen, false);
+    assert.equal(cache.get(a), undefined);
+  }
+  if (process.geteuid?.() !== 0) return context.skip('only root can give a link to somebody else');
+  chmodSync(temp.join('ferry'), 0o700);
+  symlinkSync(temp.join('ferry'), temp.join('link'));
+  const file = temp.join('link/narinfo.sqlite');
+  for (const [owner, isOpen] of [
+    [0, true],
+    [12345, false],
+  ] as const) {
+    lchownSync(temp.join('link'), owner, owner);
+    await using cache = await open(temp, { file });
+    assert.equal(cache.isOpen, isOpen);
+  }
 });
 
 test('a file that somebody keeps locked is done without', async () => {

@@ -4,7 +4,7 @@
  *
  * Processes share the file. What one of them has to write it writes together, after a moment and when it is closed.
  */
-import { rmSync, statSync } from 'node:fs';
+import { lstatSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { FerryError, isFerryError } from '../../error.ts';
 import { makeDirectory } from '../../system/make-directory.ts';
@@ -243,6 +243,7 @@ function purge(db: SqliteDatabase, now: number, options: DiskCacheOptions): void
 async function openMended(file: string): Promise<Opened> {
   requireOwnDirectory(dirname(file));
   makeDirectory(dirname(file), 0o700);
+  requirePrivateDirectory(dirname(file));
   const signal = AbortSignal.timeout(BUSY_MAX_MS);
   for (;;) {
     try {
@@ -271,6 +272,17 @@ function requireOwnDirectory(directory: string): void {
   } else if (found?.uid !== process.geteuid?.()) {
     throw new FerryError('denied', `cannot use "${directory}": it belongs to somebody else`);
   }
+}
+
+/**
+ * What others could write there would be believed: that a path isn't there, or, of a substituter that needs no
+ * signatures, what is in it. In a directory like `/tmp` somebody may have been quicker, with a directory or a link.
+ */
+function requirePrivateDirectory(directory: string): void {
+  const self = process.geteuid?.();
+  const { uid, mode } = statSync(directory);
+  if (lstatSync(directory).uid === self && uid === self && (mode & 0o022) === 0) return;
+  throw new FerryError('denied', `cannot use "${directory}": others may write in it`);
 }
 
 function openDatabase(file: string): Opened {
