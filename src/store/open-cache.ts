@@ -114,10 +114,12 @@ async function openObjects(uri: CacheUri, context: CacheContext): Promise<Opened
   }
 }
 
-/** Different users may see different things; who they are is nobody's business. */
+/** Different users may see different things; who they are is nobody's business. Passwords could be guessed from a hash. */
 function identityOfUser(authority: string): string {
   const at = authority.lastIndexOf('@');
-  return at < 0 ? '' : formatDigest(hashBytes('sha256', authority.slice(0, at)));
+  if (at < 0) return '';
+  const [user = ''] = authority.slice(0, at).split(':', 1);
+  return formatDigest(hashBytes('sha256', user));
 }
 
 function remember(identity: string, { env, settings }: CacheContext): Promise<DiskCache> {
