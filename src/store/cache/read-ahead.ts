@@ -8,6 +8,8 @@ import type { Objects } from './objects.ts';
 
 /** Bytes of a file that counts as small. */
 const SMALL_BYTES = 1024 * 1024;
+/** By so much a file may be larger than its NAR, where its own size isn't told. */
+const SLACK_BYTES = 16 * 1024;
 /** Bytes that are held or under way. */
 const WINDOW_BYTES = 16 * 1024 * 1024;
 /** How many streams may be handed out after one that nobody reads, until what was fetched for it is dropped. */
@@ -105,7 +107,8 @@ async function fetchWhole(
     let fetched = 0;
     for await (const chunk of body.bytes) {
       fetched += chunk.length;
-      if (fetched > SMALL_BYTES) return undefined;
+      // What is promised to be tiny must not fill the memory.
+      if (fetched > size + SLACK_BYTES) return undefined;
       chunks.push(chunk);
     }
     return chunks.length === 1 ? chunks[0] : new Uint8Array(Buffer.concat(chunks));
