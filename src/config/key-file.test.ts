@@ -137,3 +137,10 @@ test('trusted are the keys of the settings and those of our own secret keys', ()
       'setting trusted-public-keys (default): the public key "test-1" has 64 bytes instead of 32',
   });
 });
+
+test('a secret key of our own that is a pipe is waited for by nobody', () => {
+  const pipe = join(dir, 'pipe');
+  execFileSync('mkfifo', [pipe]);
+  const settings = { trustedPublicKeys: [], secretKeyFiles: [pipe], origins: new Map() };
+  assert.deepEqual(loadTrustedKeys(settings).keys.names, []);
+});

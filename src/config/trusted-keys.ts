@@ -1,5 +1,4 @@
 /** The keys that this machine trusts: those of `trusted-public-keys`, and those that go with its own secret keys. */
-import { readFileSync } from 'node:fs';
 import { FerryError, messageOf } from '../error.ts';
 import {
   formatPublicKey,
@@ -8,6 +7,7 @@ import {
   TrustedKeys,
   type PublicKey,
 } from '../format/signature.ts';
+import { readConfigText } from './read-config-text.ts';
 import type { Settings } from './settings.ts';
 
 export interface LoadedKeys {
@@ -32,7 +32,9 @@ export function loadTrustedKeys(settings: KeySettings): LoadedKeys {
   for (const text of settings.trustedPublicKeys) add(parse(text, settings), 'trusted-public-keys');
   for (const file of settings.secretKeyFiles) {
     try {
-      add(parseSecretKey(readFileSync(file, 'utf8')).publicKey, `"${file}"`);
+      // Whatever kind of file it is: commands that only read are not to wait for a pipe.
+      const read = readConfigText(file);
+      if (read.state === 'read') add(parseSecretKey(read.text).publicKey, `"${file}"`);
     } catch {
       // Most users may not read the machine's secret keys; nothing is trusted on their account then, as in Nix.
     }
