@@ -40,10 +40,6 @@ export function blockCodec(compression: BlockCompression, level: number): BlockC
   return compression === 'zstd' ? new ZstdFrames(level) : new GzipBlocks(level);
 }
 
-export function isBlockCompression(compression: string): compression is BlockCompression {
-  return compression === 'zstd' || compression === 'gzip';
-}
-
 /** Gives back the memory of a block's result once it was copied, and not when the collector next comes by. */
 export function discard(result: Uint8Array): void {
   const { buffer } = result;
