@@ -186,6 +186,21 @@ describe('narinfos', () => {
     });
   });
 
+  test('that changed since they were told get no signature, which was made for what was told', async () => {
+    const objects = await filledObjects(caches, [a]);
+    await using store = await open(objects);
+    await store.queryPathInfos([a.info.path]);
+    const { info } = narInfoOf(objects, a);
+    changeNarInfo(objects, a, { info: { ...info, references: [b.info.path] } });
+    const signature = signText(generateSecretKey('k-1'), fingerprintOf(defaultStoreDir, a.info));
+    const signatures = new Map([[a.info.path, [signature]]]);
+    await assert.rejects(store.addSignatures(signatures), {
+      code: 'conflict',
+      path: print(a.info.path),
+    });
+    assert.equal(objects.count('put'), 0);
+  });
+
   test('are listed with their real names, whatever else lies there', async () => {
     const objects = await filledObjects(caches, [a, b]);
     objects.set('README.narinfo', 'x');

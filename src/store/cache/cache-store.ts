@@ -13,11 +13,12 @@ import {
 } from '../../format/cache-info.ts';
 import { parseListing, type ListingNode } from '../../format/nar/listing.ts';
 import { addToNarInfo, narInfoKey, narInfoType, type NarInfo } from '../../format/narinfo.ts';
-import type { PathInfo } from '../../format/path-info.ts';
+import { sameContents, type PathInfo } from '../../format/path-info.ts';
 import { isSignature } from '../../format/signature.ts';
 import {
   hashPartLength,
   hashPartOf,
+  printStorePath,
   type StoreDir,
   type StorePath,
 } from '../../format/store-path.ts';
@@ -202,9 +203,16 @@ export class CacheStore implements Store {
       if (malformed !== undefined) {
         throw new FerryError('corrupt', `"${malformed}" is not a signature`, { path });
       }
-      const known = await narInfos.get(path, { signal, isFresh: true, isStrict: true });
-      const text = known && (await narInfos.readText(hashPartOf(path), signal));
-      if (text === undefined) throw narInfos.notFound(path);
+      // What was signed is what was told of it before, perhaps by an earlier process.
+      const told = (await narInfos.get(path, { signal }))?.info;
+      const now = await narInfos.readText(path, signal);
+      if (now === undefined) throw narInfos.notFound(path);
+      const { text, narInfo } = now;
+      if (told !== undefined && !sameContents({ ...told, ca: narInfo.info.ca }, narInfo.info)) {
+        const printed = printStorePath(this.storeDir, path);
+        const problem = `cannot sign path "${printed}" in "${this.uri}": it has other contents than before`;
+        throw new FerryError('conflict', problem, { path: printed, store: this.uri });
+      }
       const signed = addToNarInfo(text, added);
       if (signed === text) return;
       const key = narInfoKey(hashPartOf(path));

@@ -30,6 +30,11 @@ export interface NarInfoQuery {
   readonly isStrict?: boolean | undefined;
 }
 
+export interface NarInfoText {
+  readonly narInfo: NarInfo;
+  readonly text: string;
+}
+
 interface Known {
   readonly narInfo: NarInfo;
   readonly cost: number;
@@ -109,36 +114,13 @@ export class NarInfos {
       const known = this.#known.get(hashPart)?.narInfo ?? this.#fromDisk(hashPart);
       if (known !== undefined) return known === 'none' ? undefined : known;
     }
-    const text = await this.readText(hashPart, query.signal);
-    if (text === undefined) {
-      this.#rememberAbsence(hashPart);
-      return undefined;
-    }
-    let narInfo: NarInfo;
-    try {
-      narInfo = parseNarInfo(text, this.#options.storeDir);
-    } catch (error) {
-      const { objects, onWarning } = this.#options;
-      const message = `cannot read "${objects.uri}/${narInfoKey(hashPart)}": ${messageOf(error)}`;
-      if (query.isStrict === true) {
-        throw new FerryError('corrupt', message, { store: objects.uri, cause: error });
-      }
-      onWarning(message);
-      return undefined;
-    }
-    if (hashPartOf(narInfo.info.path) !== hashPart) {
-      this.#warnOfOther(narInfoKey(hashPart), narInfo);
-      return undefined;
-    }
-    this.keep(narInfo, text);
-    return narInfo;
+    return (await this.#readByHashPart(hashPart, query))?.narInfo;
   }
 
-  /** The narinfo as it lies there. */
-  async readText(hashPart: string, signal?: AbortSignal): Promise<string | undefined> {
-    const { objects } = this.#options;
-    const bytes = await objects.read(narInfoKey(hashPart), { bytesMax: narInfoBytesMax, signal });
-    return bytes && Buffer.from(bytes).toString('utf8');
+  /** As it lies there now, with what it says. @throws FerryError `corrupt` */
+  async readText(path: StorePath, signal?: AbortSignal): Promise<NarInfoText | undefined> {
+    const read = await this.#readByHashPart(hashPartOf(path), { signal, isStrict: true });
+    return read?.narInfo.info.path === path ? read : undefined;
   }
 
   /** Whether the cache said a moment ago that it has none. */
@@ -224,6 +206,37 @@ export class NarInfos {
       // The cache itself knows better.
       return undefined;
     }
+  }
+
+  /** Asks the cache itself. */
+  async #readByHashPart(
+    hashPart: string,
+    { signal, isStrict }: NarInfoQuery,
+  ): Promise<NarInfoText | undefined> {
+    const { objects, onWarning, storeDir } = this.#options;
+    const bytes = await objects.read(narInfoKey(hashPart), { bytesMax: narInfoBytesMax, signal });
+    if (bytes === undefined) {
+      this.#rememberAbsence(hashPart);
+      return undefined;
+    }
+    const text = Buffer.from(bytes).toString('utf8');
+    let narInfo: NarInfo;
+    try {
+      narInfo = parseNarInfo(text, storeDir);
+    } catch (error) {
+      const message = `cannot read "${objects.uri}/${narInfoKey(hashPart)}": ${messageOf(error)}`;
+      if (isStrict === true) {
+        throw new FerryError('corrupt', message, { store: objects.uri, cause: error });
+      }
+      onWarning(message);
+      return undefined;
+    }
+    if (hashPartOf(narInfo.info.path) !== hashPart) {
+      this.#warnOfOther(narInfoKey(hashPart), narInfo);
+      return undefined;
+    }
+    this.keep(narInfo, text);
+    return { narInfo, text };
   }
 
   #warnOfOther(asked: string, { info }: NarInfo): void {
