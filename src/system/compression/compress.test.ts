@@ -68,12 +68,12 @@ describe('compressing', () => {
 
     test(`${method} of what takes several blocks`, { skip }, async () => {
       // Of zstd and gzip exactly two, a few bytes less, a few more: the last is never empty.
-      const large = method === 'zstd' || method === 'gzip' ? 8 * 2 ** 20 : 2 ** 20;
+      const large = method === 'zstd' || method === 'gzip' ? 8 * 2 ** 20 : 2 ** 18;
       for (const size of [large, large + 9, large - 9]) {
         const contents = mixed(size);
         const options = { level: 1, sizes: [1_000_003] };
         const file = await close(method, contents, options);
-        assert.deepEqual(await close(method, contents, { level: 1, sizes: [4096, 77] }), file);
+        assert.deepEqual(await close(method, contents, { level: 1, sizes: [65_536, 77] }), file);
         assert.ok(method === 'none' || file.length < contents.length / 4);
         const opened = await collect(decompress(method, pieces(file, [100_000])));
         assert.ok(Buffer.compare(opened, contents) === 0);
@@ -136,7 +136,7 @@ describe('compressing', () => {
   }
 
   test('zstd and gzip give the same bytes, however many processors work on it', async () => {
-    const contents = mixed(9 * 1024 * 1024);
+    const contents = mixed(5 * 1024 * 1024);
     for (const method of ['zstd', 'gzip'] as const) {
       const alone = await close(method, contents, { parallel: false });
       assert.deepEqual(await close(method, contents, { parallel: true }), alone);
@@ -151,7 +151,7 @@ describe('compressing', () => {
   });
 
   test('gzip is one member that any reader takes', async () => {
-    const contents = mixed(9 * 1024 * 1024);
+    const contents = mixed(5 * 1024 * 1024);
     const file = await close('gzip', contents);
     assert.ok(Buffer.compare(zlib.gunzipSync(file), contents) === 0);
     // One that knows of no second member stops at the end of the first: there it must all be.
@@ -163,13 +163,6 @@ describe('compressing', () => {
     await new Promise((resolve) => engine.on('end', resolve).end(file.subarray(10)));
     assert.equal(size, contents.length);
     assert.equal(engine.bytesWritten, file.length - 10 - 8);
-  });
-
-  test('xz in parallel is read as one file', { skip: skipWithoutLzma }, async () => {
-    const contents = mixed(25 * 1024 * 1024);
-    const file = await close('xz', contents, { parallel: true, level: 0 });
-    const opened = await collect(decompress('xz', pieces(file, [100_000])));
-    assert.ok(Buffer.compare(opened, contents) === 0);
   });
 });
 
