@@ -99,6 +99,32 @@ test('a transfer that stalls is given up after the limit, and goes on', async ()
   assert.equal(server.seen.length, 2);
 });
 
+test('a transfer of a byte now and then is given up like one that stalls', async () => {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.once('data', () => {
+      socket.write('HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n');
+      const timer = setInterval(() => socket.write('x'), 1100);
+      socket.on('close', () => clearInterval(timer));
+    });
+    socket.on('error', () => {});
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  try {
+    const { port } = server.address() as AddressInfo;
+    const http = { stallTimeoutMs: 1500, retries: { attempts: 1 } };
+    const { objects } = await openAt(`http://127.0.0.1:${port}`, http);
+    await using _ = objects;
+    const error = await failure(readAll(objects, 'nar/x'), 'unavailable');
+    assert.match(error.message, /slower than a byte a second/);
+  } finally {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  }
+});
+
 test('a transfer that ends too early goes on', async () => {
   await using server = await withLarge();
   server.fail({ path: /^nar/, truncateAfter: 2_000_000, times: 1 });

@@ -17,6 +17,8 @@ export interface WireRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: Uint8Array | (() => AsyncIterable<Uint8Array>) | undefined;
   readonly isShort: boolean;
+  /** A body that came slower than a byte a second for so long is given up; silence is undici's to notice. */
+  readonly stallTimeoutMs: number;
 }
 
 export interface WireAnswer {
@@ -55,6 +57,10 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
   #receivedBytes = 0;
   #expectedBytes: number | undefined;
   #drainedBytes = 0;
+  readonly #stallTimeoutMs: number;
+  /** Since when its pace is measured, and what came since. */
+  #paceSince = 0;
+  #paceBytes = 0;
   #isFailure = false;
   /** Nobody waits for it any more. */
   #isDropped = false;
@@ -64,6 +70,7 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
   constructor(request: WireRequest, owner: ExchangeOwner) {
     this.#owner = owner;
     this.#isShort = request.isShort;
+    this.#stallTimeoutMs = request.stallTimeoutMs;
     this.#isReused = owner.isReused;
     this.answer = new Promise((resolve, reject) => {
       this.#resolve = resolve;
@@ -90,6 +97,8 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
   }
 
   resume(): void {
+    // It was our reader who took his time.
+    this.#measureAnew();
     if (!this.#isDone) this.#controller?.resume();
   }
 
@@ -130,6 +139,7 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
     const lengths = headers['content-length'];
     this.#expectedBytes = typeof lengths === 'string' ? parseLength(lengths) : undefined;
     this.#body = new BodyQueue(this);
+    this.#measureAnew();
     if (this.#expectedBytes !== undefined && this.#expectedBytes > SHARED_BYTES_MAX) {
       this.#isTooLong();
     }
@@ -142,6 +152,7 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
     if (this.#receivedBytes > SHARED_BYTES_MAX) this.#isTooLong();
     if (!this.#isDropped) {
       this.#body?.push(chunk);
+      this.#giveUpIfTrickling(chunk.length);
       return;
     }
     this.#drainedBytes += chunk.length;
@@ -176,6 +187,25 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
     }
     this.#isDropped = true;
     this.#fail(new TooLongToShareError('the answer is longer than was thought'));
+    this.#abort();
+  }
+
+  #measureAnew(): void {
+    this.#paceSince = performance.now();
+    this.#paceBytes = 0;
+  }
+
+  /** As curl has it for Nix: a byte now and then keeps nobody waiting for ever. */
+  #giveUpIfTrickling(byteCount: number): void {
+    this.#paceBytes += byteCount;
+    const elapsedMs = performance.now() - this.#paceSince;
+    if (elapsedMs < this.#stallTimeoutMs) return;
+    if (this.#paceBytes * 1000 >= elapsedMs) {
+      this.#measureAnew();
+      return;
+    }
+    this.#isDropped = true;
+    this.#fail(new BrokenAnswerError('it comes slower than a byte a second'));
     this.#abort();
   }
 

@@ -80,7 +80,7 @@ export interface HttpOptions {
   readonly pipelining?: number | undefined;
   /** Until a connection stands, TLS included. Default 15,000. */
   readonly connectTimeoutMs?: number | undefined;
-  /** Silence that is borne, in either direction. Default 300,000. */
+  /** Silence that is borne, in either direction. What trickles slower than a byte a second is silence too. Default 300,000. */
   readonly stallTimeoutMs?: number | undefined;
   readonly retries?: HttpRetries | undefined;
   /** Of all downloads together. Default: no limit. */
@@ -101,3 +101,6 @@ export interface HttpOptions {
 
 /** What is longer never shares a connection: whoever waits behind it would wait too long. */
 export const SHARED_BYTES_MAX: number = 256 * 1024;
+
+/** The default of `stallTimeoutMs`. */
+export const STALL_TIMEOUT_MS: number = 300_000;

@@ -5,7 +5,13 @@
 import { FerryError } from '../../error.ts';
 import { TooLongToShareError } from './connect-error.ts';
 import type { WireAnswer, WireRequest } from './exchange.ts';
-import type { HttpBody, HttpMethod, HttpOptions, HttpRequest } from './http-types.ts';
+import {
+  STALL_TIMEOUT_MS,
+  type HttpBody,
+  type HttpMethod,
+  type HttpOptions,
+  type HttpRequest,
+} from './http-types.ts';
 import { basicAuthorization, parseHttpUrl, printUrl, splitCredentials } from './http-url.ts';
 import {
   isRefusalForNow,
@@ -109,6 +115,7 @@ export class Journey {
       headers: { ...this.#headers(url, reached), ...extra },
       body: source.body,
       isShort: this.#isShort,
+      stallTimeoutMs: this.#asked.options.stallTimeoutMs ?? STALL_TIMEOUT_MS,
     };
     try {
       return await reached.server.ask(request, this.#asked.request.signal);

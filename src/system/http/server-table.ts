@@ -2,7 +2,7 @@
 import { FerryError } from '../../error.ts';
 import { connectTo } from './connector.ts';
 import { deadHostsOfProcess } from './dead-hosts.ts';
-import type { HttpOptions } from './http-types.ts';
+import { STALL_TIMEOUT_MS, type HttpOptions } from './http-types.ts';
 import { proxyOf, type Proxy } from './proxy-rules.ts';
 import { Server } from './server.ts';
 import { loadSecureContext } from './trust-anchors.ts';
@@ -74,7 +74,12 @@ export class ServerTable {
   }
 
   #make(url: URL, Client: MakeClient, http2: boolean): Reached {
-    const { connectTimeoutMs = 15_000, stallTimeoutMs = 300_000, proxies, tls } = this.#options;
+    const {
+      connectTimeoutMs = 15_000,
+      stallTimeoutMs = STALL_TIMEOUT_MS,
+      proxies,
+      tls,
+    } = this.#options;
     const { origin, protocol } = url;
     const proxy = proxies === undefined ? undefined : proxyOf(url, proxies);
     const isTls = protocol === 'https:';
