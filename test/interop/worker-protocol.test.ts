@@ -119,6 +119,12 @@ for (const version of nixVersions) {
     const root = join(home.path, 'root-link');
     symlinkSync(closure.link, root);
     await store.addIndirectRoot(root);
+    await store.addRoot(root, link);
+    await assert.rejects(store.addRoot(join(home.path, 'conf'), link), { code: 'conflict' });
+    await assert.rejects(store.addRoot(root, samplePath('nowhere').info.path), {
+      code: 'not-found',
+    });
+    assert.ok(((await store.freeSpace?.())?.bytes ?? 0) > 0);
     const roots = await store.findRoots();
     assert.ok(roots.some((found) => found.link.endsWith('root-link') && found.target === link));
     await assert.rejects(store.deletePaths([link]), { code: 'conflict' });

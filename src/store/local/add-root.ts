@@ -14,7 +14,20 @@ import type { StoreLocations } from './locations.ts';
 
 /** @throws FerryError `conflict` where something else is there, `usage` for a link within the store. */
 export function addRoot(locations: StoreLocations, link: string, path: StorePath): void {
-  const { storeDir, realDir, stateDir } = locations;
+  const absolute = makeRootLink(locations, link, path);
+  const name = formatDigest(hashBytes('sha1', absolute), 'nix32');
+  replaceLink(join(locations.stateDir, 'gcroots', 'auto', name), absolute);
+}
+
+/**
+ * The first link alone, which is a root once the garbage collector knows of it.
+ * @returns its absolute name. @throws as `addRoot`
+ */
+export function makeRootLink(
+  { storeDir, realDir }: Pick<StoreLocations, 'storeDir' | 'realDir'>,
+  link: string,
+  path: StorePath,
+): string {
   const absolute = resolve(link);
   for (const dir of [storeDir, realDir]) {
     if (absolute === dir || absolute.startsWith(`${dir}/`)) {
@@ -23,8 +36,7 @@ export function addRoot(locations: StoreLocations, link: string, path: StorePath
   }
   requireReplaceable(absolute, storeDir);
   replaceLink(absolute, printStorePath(storeDir, path));
-  const name = formatDigest(hashBytes('sha1', absolute), 'nix32');
-  replaceLink(join(stateDir, 'gcroots', 'auto', name), absolute);
+  return absolute;
 }
 
 /** Nothing may be there but an older root. */

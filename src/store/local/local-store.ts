@@ -1,5 +1,4 @@
 /** The store on this machine's own file system: `/nix/store` with its database, or one below another root. */
-import { statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as breathe } from 'node:timers/promises';
 import { FerryError } from '../../error.ts';
@@ -7,12 +6,10 @@ import { hashPartLength, printStorePath, type StorePath } from '../../format/sto
 import { isNix32 } from '../../bytes/nix32.ts';
 import type { PathInfo } from '../../format/path-info.ts';
 import { isSignature } from '../../format/signature.ts';
-import { translateOsError } from '../../system/os-error.ts';
 import type { TreeWorkers } from '../../system/tree-jobs.ts';
 import type {
   CallOptions,
   ContentToAdd,
-  FreeSpace,
   NarStream,
   Refusal,
   Store,
@@ -25,6 +22,7 @@ import { addRoot } from './add-root.ts';
 import { connect, type ConnectionOptions } from './connection.ts';
 import type { Deleted, DeleteOptions } from './delete-paths.ts';
 import { makeDerivationReader } from './derivation-outputs.ts';
+import { freeSpaceAt } from './free-space.ts';
 import type { StoreQueries } from './queries.ts';
 import { refusalOf, type TrustPolicy } from './trust.ts';
 
@@ -304,16 +302,4 @@ function packedWhenRead(
     tree,
     [Symbol.asyncIterator]: () => workers.pack(tree, { signal })[Symbol.asyncIterator](),
   };
-}
-
-/** Of the file system that the store is on or, while there is none, will be on. */
-function freeSpaceAt(realDir: string): FreeSpace {
-  for (let dir = realDir; ; dir = join(dir, '..')) {
-    try {
-      const { bavail, bsize, ffree, files } = statfsSync(dir);
-      return { bytes: bavail * bsize, ...(files > 0 ? { files: ffree } : {}) };
-    } catch (error) {
-      if (dir === '/') throw translateOsError(error, 'see how much is free in', realDir);
-    }
-  }
 }

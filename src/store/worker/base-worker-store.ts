@@ -16,10 +16,12 @@ import { addTempRoot } from '../../wire/worker/upkeep.ts';
 import { v } from '../../wire/worker/version.ts';
 import type { Connections } from '../far/connections.ts';
 import { readNars, type NarToRead } from '../far/read-nars.ts';
+import { freeSpaceAt } from '../local/free-space.ts';
 import type {
   AddOptions,
   CallOptions,
   ClosureOptions,
+  FreeSpace,
   NarStream,
   PathToAdd,
   Store,
@@ -63,7 +65,9 @@ export class BaseWorkerStore implements Store {
   /** Whether we may do everything there; undefined where it doesn't say. */
   readonly isTrusted: boolean | undefined;
   protected readonly connections: Connections<WorkerConnection>;
-  readonly #trees: LocalTrees | undefined;
+  protected readonly trees: LocalTrees | undefined;
+  /** Where the store is on this machine. */
+  readonly freeSpace?: (options?: CallOptions) => Promise<FreeSpace | undefined>;
   readonly #onDispose: (() => Promise<void>) | undefined;
   /** Sizes of NARs that were asked for before: they are needed to cut them. */
   readonly #narSizes = new Map<StorePath, number>();
@@ -80,7 +84,9 @@ export class BaseWorkerStore implements Store {
     this.connections = connections;
     this.release = first.greeting.release;
     this.isTrusted = first.greeting.isTrusted;
-    this.#trees = options.trees;
+    const { trees } = options;
+    this.trees = trees;
+    if (trees !== undefined) this.freeSpace = async () => freeSpaceAt(trees.realDir);
     this.#onDispose = options.onDispose;
     const features: StoreFeature[] = ['write', 'sign', 'hold'];
     if (first.context.version >= substituteSince) features.push('substitute');
@@ -158,10 +164,10 @@ export class BaseWorkerStore implements Store {
     const unknown = wanted.filter((path) => !this.#narSizes.has(path));
     if (unknown.length > 0) {
       const infos = await this.queryPathInfos(unknown, { signal });
-      for (const path of unknown) if (!infos.has(path)) throw this.#notValid(path);
+      for (const path of unknown) if (!infos.has(path)) throw this.notValid(path);
     }
     signal?.throwIfAborted();
-    const trees = this.#trees;
+    const { trees } = this;
     if (trees !== undefined && wanted.every((path) => isReadable(join(trees.realDir, path)))) {
       for (const path of wanted) yield packedWhenRead(trees, path, signal);
       return;
@@ -292,7 +298,7 @@ export class BaseWorkerStore implements Store {
     });
   }
 
-  #notValid(path: StorePath): FerryError {
+  protected notValid(path: StorePath): FerryError {
     const printed = this.print(path);
     return new FerryError('not-found', `path "${printed}" is not valid in "${this.uri}"`, {
       path: printed,

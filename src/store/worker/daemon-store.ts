@@ -44,6 +44,11 @@ export interface DaemonStore extends Store {
   addTempRoots(paths: Iterable<StorePath>, options?: CallOptions): Promise<void>;
   /** Lets the daemon know of a symbolic link on its machine that leads to a store path: then it is a root. */
   addIndirectRoot(link: string, options?: CallOptions): Promise<void>;
+  /**
+   * Makes a symbolic link to a path and lets the daemon know of it; with a daemon on this machine.
+   * @throws FerryError `unsupported` elsewhere, `not-found`, `conflict` where something else is there.
+   */
+  addRoot(link: string, path: StorePath, options?: CallOptions): Promise<void>;
   /** Has the daemon make a symbolic link to a path, which is a root. Only for who is trusted. */
   addPermanentRoot(link: string, path: StorePath, options?: CallOptions): Promise<void>;
   findRoots(options?: CallOptions): Promise<readonly GarbageRoot[]>;

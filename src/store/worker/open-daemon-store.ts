@@ -54,7 +54,10 @@ export async function openDaemonStore(
   }
   const locations = locateDaemonStore(parameters, defaults);
   const { storeDir, realDir } = locations;
-  const path = socket ?? daemonSocketOf(env, locations);
+  const usual = daemonSocketOf(env, locations);
+  const path = socket ?? usual;
+  // A socket of another name may lead into a container: its store is not the one here, unless the URI says so.
+  const isHere = path === usual || parameters.has('root') || parameters.has('real');
   const uri = socket === undefined ? 'daemon' : `unix://${socket}`;
   const closedHint = 'see whether allowed-users of its nix.conf lets you in, and what its log says';
   const farEnd = { name: path, uri, program: 'nix-daemon', closedHint };
@@ -64,7 +67,7 @@ export async function openDaemonStore(
       uri,
       storeDir,
       connectionsMax,
-      trees: { realDir, workers },
+      trees: isHere ? { realDir, workers } : undefined,
       open: async (signal) =>
         await openWorkerConnection(await reach(path, signal), {
           farEnd,

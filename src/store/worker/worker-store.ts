@@ -30,6 +30,7 @@ import {
 } from '../../wire/worker/upkeep.ts';
 import { deleteDeadSpecificReferrers } from '../../wire/worker/version.ts';
 import { Connections } from '../far/connections.ts';
+import { makeRootLink } from '../local/add-root.ts';
 import type { CallOptions } from '../store.ts';
 import { BaseWorkerStore, holdPaths, type WorkerStoreOptions } from './base-worker-store.ts';
 import type { BuildOptions, DaemonStore } from './daemon-store.ts';
@@ -110,6 +111,18 @@ export class WorkerStore extends BaseWorkerStore implements DaemonStore {
 
   async addIndirectRoot(link: string, { signal }: CallOptions = {}): Promise<void> {
     await this.ask(addIndirectRoot, link, { signal, what: `cannot make "${link}" a root` });
+  }
+
+  async addRoot(link: string, path: StorePath, { signal }: CallOptions = {}): Promise<void> {
+    const what = `cannot make "${link}" a root`;
+    if (this.trees === undefined) {
+      throw new FerryError('unsupported', `${what}: "${this.uri}" is not on this machine`);
+    }
+    await this.addTempRoots([path], { signal });
+    if ((await this.queryValidPaths([path], { signal })).size === 0) throw this.notValid(path);
+    const { storeDir } = this;
+    const absolute = makeRootLink({ storeDir, realDir: this.trees.realDir }, link, path);
+    await this.addIndirectRoot(absolute, { signal });
   }
 
   async addPermanentRoot(
