@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { Settings } from '../config/settings.ts';
+import { uriWithoutSecrets } from '../config/uri-without-secrets.ts';
 import { FerryError } from '../error.ts';
 import { httpAccess } from '../store/cache/http-access.ts';
 import { httpObjectsOptions } from '../store/cache/http-options.ts';
@@ -34,7 +35,11 @@ export async function download(
     return;
   }
   if (!/^https?:\/\//.test(text)) {
-    throw new FerryError('usage', `cannot download "${text}": it is no URL of http, https or file`);
+    const shown = uriWithoutSecrets(text);
+    throw new FerryError(
+      'usage',
+      `cannot download "${shown}": it is no URL of http, https or file`,
+    );
   }
   const options = httpObjectsOptions(text, new Map(), {
     env: context.env,

@@ -35,6 +35,6 @@ export function showSettings(settings: Settings, env: Environment): ShownSetting
 }
 
 function withoutPasswords(value: unknown): unknown {
-  if (typeof value === 'string') return value.replace(/(:\/\/[^/@:\s]*):[^/@\s]*@/g, '$1:***@');
+  if (typeof value === 'string') return value.replace(/(:\/\/[^/@:\s]*):[^/\s]*@/g, '$1:***@');
   return Array.isArray(value) ? value.map(withoutPasswords) : value;
 }

@@ -128,5 +128,5 @@ function decoded(text: string): string {
 }
 
 function withoutPassword(url: string): string {
-  return url.replace(/^([a-z]+:\/\/)[^/@]*@/i, '$1');
+  return url.replace(/^([a-z]+:\/\/)[^/?#]*@/i, '$1');
 }

@@ -4,6 +4,7 @@ import { FerryError } from '../../../error.ts';
 import { printStorePath, type StorePath } from '../../../format/store-path.ts';
 import type { Store } from '../../../store/store.ts';
 import { asLocalStore } from '../../as-local-store.ts';
+import { printable } from '../../errors.ts';
 import { joinConfigured } from '../../join-substituters.ts';
 import type { Session } from '../../session.ts';
 import type { NixCall } from './verb.ts';
@@ -25,7 +26,7 @@ export async function substituteMissing(
     await using joined = joinConfigured(session, store);
     const { failures } = await realiseWhatCanBe(store, joined, missing, {
       signal,
-      onWarning: (message) => session.onLine(`warning: ${message}`),
+      onWarning: (message) => session.onLine(printable(`warning: ${message}`)),
     });
     for (const failure of failures.values()) throw failure;
     return;
