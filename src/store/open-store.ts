@@ -97,7 +97,9 @@ async function openUri(text: string, uri: StoreUri, context: Context): Promise<S
       const { openSshNgStore } = await import('./worker/open-ssh-ng-store.ts');
       const { sshParameters } = await import('./far/ssh-far-end.ts');
       warn(sshParameters);
-      return openSshNgStore(uri, { ...context, overrides: context.settings.overridden });
+      // Another machine is told what was said for this command, and not what stands in the user's files: as a rule that
+      // is meant for this one, and may have passwords.
+      return openSshNgStore(uri, context);
     }
     case 'file':
     case 'http':

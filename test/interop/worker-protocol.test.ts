@@ -1,6 +1,6 @@
 /** Real daemons of each release of Nix: on a socket, trusting us or not, and through ssh. */
 import assert from 'node:assert/strict';
-import { readdirSync, symlinkSync } from 'node:fs';
+import { readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { readEnvironment, type Environment } from '../../src/config/environment.ts';
 import { copyClosure } from '../../src/copy/copy.ts';
@@ -299,6 +299,35 @@ for (const version of nixVersions) {
     assert.ok(sshd.isIdle(), 'nothing of a connection is left');
   });
 }
+
+peerTest(
+  'another machine is told of settings only what was said for this command',
+  { nix: ['2.34'], programs: ['ssh', 'sshd'] },
+  async (nix) => {
+    await using far = makeNixHome(nix('2.34'), { ram: true });
+    await using temp = makeTempDirectory();
+    await using sshd = await startSshd({ dir: temp.path });
+    const heard = join(temp.path, 'heard');
+    sshd.provide('nix-daemon', {
+      program: '/bin/sh',
+      args: ['-c', 'tee -a "$HEARD" | "$DAEMON" "$@"', 'sh'],
+      env: { ...far.env, HEARD: heard, DAEMON: far.peer.program('nix-daemon') },
+    });
+    const env = readEnvironment({
+      ...process.env,
+      NIX_SSHOPTS: sshd.sshOptions,
+      NIX_CONFIG: 'extra-substituters = https://me:hunter2@ours.example',
+    });
+    for (const overrides of [new Map(), new Map([['substituters', 'https://theirs.example']])]) {
+      await using store = await openStore('ssh-ng://far', { env, overrides });
+      await store.queryValidPaths([samplePath('x').info.path]);
+    }
+    const text = readFileSync(heard, 'latin1');
+    assert.ok(text.includes(samplePath('x').info.path));
+    assert.ok(text.includes('https://theirs.example'));
+    assert.ok(!text.includes('ours.example'));
+  },
+);
 
 peerTest(
   'a program that is not there is a hint about the right one',
