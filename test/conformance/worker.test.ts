@@ -1,6 +1,9 @@
 /** The worker protocol in all its versions against a daemon of ours, and the releases of Nix that are here. */
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { after } from 'node:test';
 import { MemoryStore } from '../../src/store/memory.ts';
+import { openStore } from '../../src/store/open-store.ts';
 import type { Store } from '../../src/store/store.ts';
 import { openWorkerConnection } from '../../src/store/worker/open-worker-connection.ts';
 import { WorkerStore } from '../../src/store/worker/worker-store.ts';
@@ -8,7 +11,8 @@ import { defaultStoreDir } from '../../src/format/store-path.ts';
 import { startProcess } from '../../src/system/process.ts';
 import { v, workerFeatures } from '../../src/wire/worker/version.ts';
 import { openNixHome, type NixHome } from '../support/nix-home.ts';
-import { findNix, nixVersions } from '../support/peers.ts';
+import { startNixDaemon, type NixDaemon } from '../support/nix-daemon.ts';
+import { findNix, nixVersions, peerTest } from '../support/peers.ts';
 import { makeTempDirectory } from '../support/temp.ts';
 import { workerStoreOver, type WorkerPairOptions } from '../support/worker-server.ts';
 import { testStore } from './store-conformance.ts';
@@ -35,21 +39,39 @@ for (const minor of [34, 31, 26, 25, 22, 21]) {
 }
 
 const temp = makeTempDirectory({ ram: true });
-after(() => temp[Symbol.dispose]());
 let count = 0;
+let daemon: NixDaemon | undefined;
+after(async () => {
+  await daemon?.[Symbol.asyncDispose]();
+  temp[Symbol.dispose]();
+});
+
+peerTest('the releases of Nix that this wants are here', { nix: nixVersions }, async (nix) => {
+  for (const version of nixVersions) assert.ok(existsSync(nix(version).program('nix-daemon')));
+});
 
 for (const version of nixVersions) {
   const peer = findNix(version);
   if (peer === undefined) continue;
+  const makeHome = (): NixHome => openNixHome(peer, temp.join(String(count++)));
   let last: NixHome | undefined;
   const reopen = (): Promise<WorkerStore> => openNixDaemon(last as NixHome);
   testStore({
     name: `nix-daemon --stdio of Nix ${version}`,
     open: async () => {
-      last = openNixHome(peer, temp.join(String(count++)));
+      last = makeHome();
       return reopen();
     },
     reopen,
+  });
+  testStore({
+    name: `the socket of nix-daemon of Nix ${version}`,
+    open: async () => {
+      await daemon?.[Symbol.asyncDispose]();
+      daemon = await startNixDaemon(makeHome());
+      return await openStore(daemon.uri);
+    },
+    reopen: () => openStore(daemon?.uri),
   });
 }
 

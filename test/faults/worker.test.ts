@@ -121,7 +121,8 @@ for (const version of nixVersions) {
           }
         }
       },
-      (error) => isFerryError(error, 'unavailable') && /^cannot read the NAR/.test(error.message),
+      (error) =>
+        isFerryError(error, 'unavailable') && error.message.startsWith('cannot read the NAR'),
     );
     for await (const nar of opened.readNars(pathsOf(samples))) await readAll(nar);
   });

@@ -26,6 +26,11 @@ export class Placement<Lane extends { readonly bytes: number }> {
     return otherReferences(info).find((path) => this.#states.get(path) === 'failed');
   }
 
+  /** Whether it must go where something else went. */
+  isBound(info: PathInfo): boolean {
+    return otherReferences(info).some((path) => this.#states.has(path));
+  }
+
   /**
    * The one lane that all its references are on, or the one with the least to do where they are on none; undefined where
    * they are on several: then some must arrive first.

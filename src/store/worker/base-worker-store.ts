@@ -10,6 +10,7 @@ import { isSignature } from '../../format/signature.ts';
 import { printStorePath, type StoreDir, type StorePath } from '../../format/store-path.ts';
 import type { TreeWorkers } from '../../system/tree-jobs.ts';
 import { addBuildLog, addSignatures } from '../../wire/worker/additions.ts';
+import { plainText } from '../../wire/transport.ts';
 import type { WorkerOperation } from '../../wire/worker/operation.ts';
 import { queryPathInfo, queryValidPaths } from '../../wire/worker/queries.ts';
 import { addTempRoot } from '../../wire/worker/upkeep.ts';
@@ -28,7 +29,7 @@ import type {
   StoreFeature,
   ValidPathsOptions,
 } from '../store.ts';
-import { walkClosure } from './closure.ts';
+import { countReferences, walkClosure } from './closure.ts';
 import { outputsQuery } from './outputs.ts';
 import { pushPaths } from './push.ts';
 import { upload } from './upload.ts';
@@ -82,7 +83,8 @@ export class BaseWorkerStore implements Store {
     this.uri = options.uri;
     this.storeDir = options.storeDir;
     this.connections = connections;
-    this.release = first.greeting.release;
+    const { release } = first.greeting;
+    this.release = release === undefined ? undefined : plainText(release);
     this.isTrusted = first.greeting.isTrusted;
     const { trees } = options;
     this.trees = trees;
@@ -118,11 +120,19 @@ export class BaseWorkerStore implements Store {
     { signal }: CallOptions = {},
   ): Promise<Map<StorePath, PathInfo>> {
     const infos = new Map<StorePath, PathInfo>();
-    await this.askEach(queryPathInfo, [...new Set(paths)], { signal }, (path, info) => {
-      if (info === undefined) return;
-      infos.set(path, { path, ...info });
-      this.#narSizes.set(path, info.narSize);
+    const asked = [...new Set(paths)];
+    const count = countReferences();
+    const connection = await this.connections.first(signal);
+    const replies = await connection.askAll(queryPathInfo, asked, { signal }, ({ value }) => {
+      if (value !== undefined) count(value);
     });
+    requireAll(replies);
+    for (const [index, { value }] of replies.entries()) {
+      const path = asked[index] as StorePath;
+      if (value === undefined) continue;
+      infos.set(path, { path, ...value });
+      this.#narSizes.set(path, value.narSize);
+    }
     return infos;
   }
 
@@ -226,7 +236,7 @@ export class BaseWorkerStore implements Store {
         }
       },
     });
-    const onAbort = (): void => connection.fail(signal?.reason);
+    const onAbort = (): void => connection.giveUp();
     signal?.addEventListener('abort', onAbort);
     try {
       const { refusal } = await answer;

@@ -22,6 +22,16 @@ export interface ClosureWalk {
 /** References of all paths together, counted as often as they are told: ten times those of any closure reported. */
 const referencesMax = 10_000_000;
 
+/** For all answers of one question, as they come. @returns a function that throws once there are too many. */
+export function countReferences(): (info: Pick<PathInfo, 'references'>) => void {
+  let count = 0;
+  return ({ references }) => {
+    count += references.length;
+    if (count <= referencesMax) return;
+    throw new FerryError('corrupt', `more than ${referencesMax} references in all`);
+  };
+}
+
 /** @throws FerryError `not-found` naming a path that is not valid, be it a root or what a valid path refers to. */
 export async function walkClosure(walk: ClosureWalk): Promise<Map<StorePath, PathInfo>> {
   const walker = new Walker(walk);
@@ -37,7 +47,7 @@ class Walker {
   readonly #nextPaths: StorePath[] = [];
   readonly #nextDrvs: StorePath[] = [];
   readonly #over = Promise.withResolvers<void>();
-  #referenceCount = 0;
+  readonly #count = countReferences();
   #underWay = 0;
   #flush: NodeJS.Immediate | undefined;
 
@@ -69,10 +79,7 @@ class Walker {
       return;
     }
     this.#closure.set(path, { path, ...info });
-    this.#referenceCount += info.references.length;
-    if (this.#referenceCount > referencesMax) {
-      throw new FerryError('corrupt', `a closure with more than ${referencesMax} references`);
-    }
+    this.#count(info);
     for (const reference of info.references) this.#want(reference, true);
     if (this.#walk.includeOutputs && isDerivation(path)) this.#nextDrvs.push(path);
     // Once for all the answers that have come so far.

@@ -40,6 +40,9 @@ export async function pushPaths(
 /** Paths on their way, for each connection. */
 const unacknowledgedMax = 512;
 
+/** With so many bytes on their way over the others, one more connection is worth opening. */
+const busyBytes = 1024 * 1024;
+
 interface Lane {
   readonly connection: WorkerConnection;
   /** Of those that are on their way. */
@@ -73,14 +76,18 @@ class Push implements PushSteps {
   }
 
   async open(): Promise<void> {
-    const { connections } = this.#target;
     const { signal } = this.#options;
-    const opened = Array.from({ length: connections.max }, (_, i) => connections.at(i, signal));
-    for (const connection of await Promise.all(opened)) {
-      this.#lanes.push({ connection, answers: new Set(), bytes: 0 });
-    }
+    await this.#openLane();
     signal?.throwIfAborted();
     signal?.addEventListener('abort', this.#onAbort);
+  }
+
+  async #openLane(): Promise<Lane> {
+    const { connections } = this.#target;
+    const connection = await connections.at(this.#lanes.length, this.#options.signal);
+    const lane = { connection, answers: new Set<Promise<unknown>>(), bytes: 0 };
+    this.#lanes.push(lane);
+    return lane;
   }
 
   close(): void {
@@ -116,6 +123,9 @@ class Push implements PushSteps {
     for (;;) {
       if (this.#failure !== undefined) throw this.#failure.error;
       const lane = this.#placement.choose(info, this.#lanes);
+      const isBusy = lane !== undefined && lane.bytes > busyBytes;
+      const isMoreAllowed = this.#lanes.length < this.#target.connections.max;
+      if (isBusy && isMoreAllowed && !this.#placement.isBound(info)) return await this.#openLane();
       if (lane !== undefined && lane.answers.size < unacknowledgedMax) return lane;
       await this.#changed.promise;
     }

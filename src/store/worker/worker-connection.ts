@@ -32,7 +32,7 @@ import { refusalError } from './refusal.ts';
 /** What came of a request that the server has worked on. */
 export type Reply<T> =
   | { readonly value: T; readonly refusal?: undefined }
-  | { readonly refusal: FerryError };
+  | { readonly value?: undefined; readonly refusal: FerryError };
 
 export interface AskOptions {
   readonly signal?: AbortSignal | undefined;
@@ -146,6 +146,7 @@ export class WorkerConnection extends FarConnection {
   /**
    * The same of many, all written before the first answer is awaited. Each reply is its own: a refusal ends nothing.
    * An abort ends the waiting, not the connection, but for what is `isPatient`.
+   * @param onReply is called as they come; what it throws ends the connection.
    */
   async askAll<Request, Response>(
     operation: WorkerOperation<Request, Response>,
@@ -170,7 +171,7 @@ export class WorkerConnection extends FarConnection {
         }
       },
     );
-    const onAbort = (): void => this.fail(signal?.reason);
+    const onAbort = (): void => this.giveUp();
     if (isPatient) signal?.addEventListener('abort', onAbort);
     try {
       await unlessAborted(answer, signal);
@@ -237,6 +238,13 @@ export class WorkerConnection extends FarConnection {
     } catch (error) {
       throw this.explain(operation.name, error);
     }
+  }
+
+  /** Ends it for the sake of one caller's abort, which is no answer to the others. */
+  giveUp(): void {
+    const { uri } = this.farEnd;
+    const problem = `the connection to "${uri}" was given up in the middle of something else`;
+    this.fail(new FerryError('unavailable', problem, { store: uri }));
   }
 
   /** After a refusal: whether the server is still there. Some it closes the connection after. */

@@ -74,7 +74,7 @@ export const serveBuildResult: Codec<BuildResult> = map<ServedBuildResult, Build
     const outputs = namedOutputs ?? jsonOutputs;
     return outputs === undefined ? result : { ...result, builtOutputs: outputs };
   },
-  ({ builtOutputs: outputs, cpuUserMicroseconds: _, cpuSystemMicroseconds: __, ...result }) => ({
+  ({ builtOutputs: outputs, ...result }) => ({
     ...result,
     jsonOutputs: outputs,
     namedOutputs: outputs,

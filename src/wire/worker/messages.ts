@@ -80,9 +80,10 @@ const tags = {
 /** Where an error begins: where a NAR should be, it tells that there is none. */
 export const errorTag: number = tags.error;
 
-const textMax = 4 * 1024 * 1024;
+const textMax = 1024 * 1024;
 const text = message(textMax);
-const dataMax = 64 * 1024 * 1024;
+/** Servers of Nix send pieces of 64 KiB at the most. */
+const dataMax = 4 * 1024 * 1024;
 const fieldsMax = 10_000;
 
 const field: Codec<ActivityField> = {

@@ -42,11 +42,11 @@ interface Override {
 
 const override: Codec<Override> = struct<Override>({
   name: string(4096),
-  value: string(16 * 1024 * 1024),
+  value: string(1024 * 1024),
 });
 
 const overrides: Codec<ReadonlyMap<string, string>> = map(
-  list(override, 10_000),
+  list(override, 1000),
   (pairs): ReadonlyMap<string, string> => new Map(pairs.map(({ name, value }) => [name, value])),
   (values) => Array.from(values, ([name, value]) => ({ name, value })),
 );

@@ -80,7 +80,7 @@ function formatId({ drvHash, output }: HashedDerivationOutput): string {
 
 /** A JSON object. */
 export const jsonRealisation: Codec<HashedRealisation> = map(
-  string(16 * 1024 * 1024),
+  string(1024 * 1024),
   parseJson,
   formatJson,
 );
