@@ -63,6 +63,7 @@ test('an endpoint is a URL, or a host and port that scheme belongs to', () => {
   assert.deepEqual(at('[::1]:9000', '&scheme=http'), ['http://[::1]:9000', true, false]);
   assert.deepEqual(at('minio', '&addressing-style=virtual'), ['https://minio', false, true]);
   assert.equal(locate('s3://b1?endpoint=minio').identity, 's3://b1?endpoint=https://minio');
+  assert.notEqual(locate('s3://my-cache?scheme=http').identity, locate('s3://my-cache').identity);
   refuses('s3://b1?endpoint=https://me:hunter2@minio', /endpoint is no URL/);
   refuses('s3://b1?endpoint=https://minio?x=hunter2', /endpoint is no URL/);
   refuses('s3://b1?endpoint=a b', /endpoint is no URL/);

@@ -103,7 +103,11 @@ export function locateS3(
     bucket,
     prefix,
     uri: name,
-    identity: endpoint === undefined ? name : `${name}?endpoint=${endpoint}`,
+    // What came without encryption must not be believed where it is wanted with it.
+    identity:
+      endpoint === undefined
+        ? `${name}${scheme === 'http' ? '?scheme=http' : ''}`
+        : `${name}?endpoint=${endpoint}`,
     region,
     endpoint,
     isPathStyle:
