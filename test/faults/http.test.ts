@@ -360,6 +360,31 @@ test('a server that drops requests in line gets them one at a time', async () =>
   }
 });
 
+test('a server that calls requests in line malformed gets them one at a time', async () => {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on('error', () => {});
+    socket.on('data', (data) => {
+      const count = data.toString().match(/GET /g)?.length ?? 0;
+      socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+      if (count > 1) socket.end('HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n');
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  try {
+    const { objects } = await openAt(`http://127.0.0.1:${port}`, { connectionsMax: 2 });
+    await using _ = objects;
+    const answers = await Promise.all(Array.from({ length: 40 }, () => read(objects, 'x')));
+    assert.deepEqual(new Set(answers), new Set(['ok']));
+  } finally {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  }
+});
+
 /** Accepts and never answers; counts. */
 async function startSilence(): Promise<AsyncDisposable & { port: number; accepted(): number }> {
   const sockets = new Set<Socket>();

@@ -31,6 +31,8 @@ export interface WireAnswer {
 export interface ExchangeOwner {
   /** Whether others are on the connection, which an abort would cost their place. */
   readonly isShared: boolean;
+  /** Whether it was sent while others waited for their answers. */
+  readonly isInLine: boolean;
   /** Whether the connection has carried answers before. */
   readonly isReused: boolean;
   /** `isBeginning` when an answer begins; failures of the server's own don't count. */
@@ -38,6 +40,8 @@ export interface ExchangeOwner {
   /** No other request is to be put behind this one. */
   becameLong(): void;
   aborting(): void;
+  /** What may well be a good request was called a bad one, after others in line. */
+  refusedInLine(): void;
   /** Once, at the end of it, whatever that is. */
   done(isComplete: boolean): void;
 }
@@ -50,6 +54,7 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
   readonly #owner: ExchangeOwner;
   readonly #isShort: boolean;
   readonly #isReused: boolean;
+  readonly #isInLine: boolean;
   #resolve: (answer: WireAnswer) => void = () => {};
   #reject: (error: unknown) => void = () => {};
   #controller: Dispatcher.DispatchController | undefined;
@@ -72,6 +77,7 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
     this.#isShort = request.isShort;
     this.#stallTimeoutMs = request.stallTimeoutMs;
     this.#isReused = owner.isReused;
+    this.#isInLine = owner.isInLine;
     this.answer = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -136,6 +142,13 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource {
     if (status < 200) return;
     this.#isFailure = status >= 500;
     if (!this.#isFailure) this.#owner.heard(true);
+    if (status === 400 && this.#isInLine) {
+      this.#owner.refusedInLine();
+      this.#isDropped = true;
+      this.#fail(new StaleConnectionError('the server takes no requests in line'));
+      this.#abort();
+      return;
+    }
     const lengths = headers['content-length'];
     this.#expectedBytes = typeof lengths === 'string' ? parseLength(lengths) : undefined;
     this.#body = new BodyQueue(this);

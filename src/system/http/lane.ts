@@ -17,6 +17,8 @@ export interface LaneEvents {
   changed(): void;
   /** It was lost while requests waited for answers behind others. */
   lostWhilePipelining(): void;
+  /** A request in line was answered as if it were malformed. */
+  refusedInLine(): void;
 }
 
 export class Lane {
@@ -100,6 +102,7 @@ export class Lane {
     const isShared = (): boolean => this.isShared;
     return {
       isReused: this.#answered > 0,
+      isInLine: !this.isH2 && this.#running.size > 0,
       get isShared() {
         return isShared();
       },
@@ -110,6 +113,7 @@ export class Lane {
       becameLong: () => {
         if (!this.isH2) this.isTaken = true;
       },
+      refusedInLine: () => this.#events.refusedInLine(),
       aborting: () => {
         this.#isAborting = true;
       },

@@ -94,8 +94,8 @@ export class ServerTable {
     const server = new Server({
       name: proxy === undefined ? origin : `${origin} by way of ${proxy.name}`,
       connectionsMax: this.#connectionsMax,
-      // Old proxies are what pipelining is known to fail with.
-      pipelining: forwardProxy ? 1 : this.#pipelining,
+      // Old proxies are known to fail with it, and a server of Node's with TLS answers 400 when it has enough in line.
+      pipelining: forwardProxy || isTls ? 1 : this.#pipelining,
       mayBeH2: http2,
       deadHosts: this.#options.deadHosts ?? deadHostsOfProcess,
       makeClient: (onProtocol) =>

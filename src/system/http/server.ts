@@ -239,6 +239,9 @@ export class Server {
         this.#strikes += 1;
         if (this.#strikes >= STRIKES_MAX) this.#pipelining = 1;
       },
+      refusedInLine: () => {
+        this.#pipelining = 1;
+      },
     });
     this.#lanes.push(lane);
     return lane;
