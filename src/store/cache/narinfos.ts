@@ -46,6 +46,8 @@ interface Known {
 const MEMORY_MAX = 64 << 20;
 /** What the objects made of a narinfo take besides its text, about. */
 const ENTRY_COST = 1000;
+/** Paths of the largest closure: a cache that makes up references as it is asked must come to an end. */
+const CLOSURE_MAX = 2_000_000;
 /** Milliseconds for which "there is none" is remembered: from the plan of a copy to its beginning. */
 const ABSENCE_MS = 30_000;
 const ABSENCES_MAX = 200_000;
@@ -92,6 +94,7 @@ export class NarInfos {
       found.set(path, narInfo);
       for (const reference of narInfo.info.references) {
         if (asked.has(reference)) continue;
+        if (asked.size >= CLOSURE_MAX) throw this.#endless();
         asked.add(reference);
         referrers.set(reference, path);
         add(reference);
@@ -164,6 +167,12 @@ export class NarInfos {
       path: printed,
       store: objects.uri,
     });
+  }
+
+  #endless(): FerryError {
+    const { uri } = this.#options.objects;
+    const problem = `cannot query a closure in "${uri}": it has more than ${CLOSURE_MAX} paths`;
+    return new FerryError('corrupt', problem, { store: uri });
   }
 
   #remember(
