@@ -1,6 +1,9 @@
 /** Waiting in ways that an abort ends. */
 import { setTimeout as sleep } from 'node:timers/promises';
 
+/** Milliseconds of the longest wait that timers know, some 24 days: they take a longer one for none at all. */
+export const WAIT_MS_MAX: number = 2 ** 31 - 1;
+
 /** @throws the signal's reason, as soon as it is aborted. */
 export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
   try {

@@ -47,6 +47,17 @@ test('settings become what the client is told', () => {
   assert.equal(http?.proxies?.no, 'local');
 });
 
+test('limits that are longer than timers can wait are as long as these can', () => {
+  const { http } = optionsWith(
+    { 'connect-timeout': '9223372036854775807', 'stalled-download-timeout': '3000000' },
+    { 'retry-max-delay': '999999999999' },
+  );
+  const longest = 2 ** 31 - 1;
+  assert.equal(http?.connectTimeoutMs, longest);
+  assert.equal(http?.stallTimeoutMs, longest);
+  assert.equal(http?.retries?.delayMsMax, longest);
+});
+
 test('no limit of Nix is a limit of ours', () => {
   const { http } = optionsWith({
     'connect-timeout': '0',

@@ -6,6 +6,7 @@ import { numberParameter, type Parameters } from '../../config/store-uri.ts';
 import { FerryError } from '../../error.ts';
 import { parseHttpUrl } from '../../system/http/http-url.ts';
 import { proxyRulesOf } from '../../system/http/proxy-rules.ts';
+import { WAIT_MS_MAX } from '../../system/pause.ts';
 import { version } from '../../version.ts';
 import type { HttpObjectsOptions } from './http-objects.ts';
 
@@ -51,8 +52,8 @@ export function httpObjectsOptions(
     http: {
       connectionsMax: settings.httpConnections,
       http2: settings.http2,
-      connectTimeoutMs: connectTimeoutSeconds === 0 ? undefined : connectTimeoutSeconds * 1000,
-      stallTimeoutMs: secondsOrDefault(settings.stalledDownloadTimeoutSeconds),
+      connectTimeoutMs: timeoutMs(connectTimeoutSeconds),
+      stallTimeoutMs: timeoutMs(settings.stalledDownloadTimeoutSeconds),
       retries: {
         attempts: Math.max(
           1,
@@ -62,8 +63,10 @@ export function httpObjectsOptions(
         rateLimitedDelayMs:
           numberParameter(parameters, 'retry-delay-rate-limited') ??
           settings.filetransferRetryDelayRateLimitedMs,
-        delayMsMax:
+        delayMsMax: Math.min(
           numberParameter(parameters, 'retry-max-delay') ?? settings.filetransferRetryMaxDelayMs,
+          WAIT_MS_MAX,
+        ),
       },
       bytesPerSecondMax: downloadSpeedKiB === 0 ? undefined : downloadSpeedKiB * 1024,
       userAgent: `ferry/${version}${suffix === '' ? '' : ` ${suffix}`}`,
@@ -74,7 +77,7 @@ export function httpObjectsOptions(
   };
 }
 
-/** 0 would be for ever, and nothing waits for ever. */
-function secondsOrDefault(seconds: number): number | undefined {
-  return seconds === 0 ? undefined : seconds * 1000;
+/** Undefined, the default, for 0: that would be for ever, and nothing waits for ever. */
+export function timeoutMs(seconds: number): number | undefined {
+  return seconds === 0 ? undefined : Math.min(seconds * 1000, WAIT_MS_MAX);
 }

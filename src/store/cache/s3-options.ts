@@ -2,6 +2,7 @@
 import type { Environment } from '../../config/environment.ts';
 import type { Settings } from '../../config/settings.ts';
 import type { StoreUri } from '../../config/store-uri.ts';
+import { timeoutMs } from './http-options.ts';
 import type { S3ObjectsOptions } from './s3-objects.ts';
 
 export interface S3Context {
@@ -26,10 +27,8 @@ export function s3ObjectsOptions(
     variables: env.variables,
     concurrency: Math.min(httpConnections || CONNECTIONS_MAX, CONNECTIONS_MAX),
     attemptsMax: Math.max(1, settings.downloadAttempts),
-    // 0 would be for ever, and nothing waits for ever.
-    connectTimeoutMs: connectTimeoutSeconds === 0 ? undefined : connectTimeoutSeconds * 1000,
-    silenceMs:
-      stalledDownloadTimeoutSeconds === 0 ? undefined : stalledDownloadTimeoutSeconds * 1000,
+    connectTimeoutMs: timeoutMs(connectTimeoutSeconds),
+    silenceMs: timeoutMs(stalledDownloadTimeoutSeconds),
     retryDelayMs: settings.filetransferRetryDelayMs,
     overloadedDelayMs: settings.filetransferRetryDelayRateLimitedMs,
     caFile: settings.sslCertFile === '' ? undefined : settings.sslCertFile,
