@@ -78,6 +78,7 @@ test('no message of a malformed URI has its password', () => {
     'https://alice:hunter2@cache.example?x=%zz',
     'https://alice?hunter2@cache.example',
     'ftp://alice:hunter2@cache.example',
+    'https:///alice:hunter2@cache.example',
   ]) {
     assert.throws(
       () => parseStoreUri(text),

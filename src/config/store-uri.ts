@@ -61,9 +61,7 @@ export function parseStoreUri(text: string): StoreUri {
     case 's3': {
       const slash = rest.indexOf('/');
       const authority = slash < 0 ? rest : rest.slice(0, slash);
-      if (authority === '') {
-        throw new FerryError('usage', `"${uriWithoutSecrets(text)}" names no host`);
-      }
+      if (authority === '') throw new FerryError('usage', `"${scheme}://…" names no host`);
       return { kind: scheme, authority, path: slash < 0 ? '' : rest.slice(slash), parameters };
     }
     default:
