@@ -147,6 +147,16 @@ describe('reading NARs', () => {
       message: /\d+ bytes come out of it instead of/,
     },
     {
+      name: 'a file that nothing comes out of, of a size that nothing has',
+      change: (objects, url) => {
+        objects.set(url, Buffer.alloc(4 << 20, '502a4d1800000000', 'hex'));
+        const hints = { compression: 'zstd', fileSize: 2 ** 50, fileHash: undefined };
+        changeNarInfo(objects, d, hints);
+      },
+      code: 'corrupt',
+      message: /it goes on for longer than a NAR of \d+ bytes can/,
+    },
+    {
       name: 'a compression that nobody knows',
       change: (objects) => changeNarInfo(objects, d, { compression: 'lrzip' }),
       code: 'unsupported',

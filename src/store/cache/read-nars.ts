@@ -21,6 +21,11 @@ export interface NarSource {
 
 /** Paths whose narinfos are asked for at once, where they aren't known. */
 const BATCH_PATHS = 256;
+/**
+ * Files are smaller than their NARs, mostly. Without a limit one that nothing comes out of, frames to be skipped for
+ * one, might go on for ever.
+ */
+const FILE_SLACK_BYTES = 1024 * 1024;
 /** Paths that are looked at to find small ones among them. */
 const LOOK_AHEAD = 128;
 
@@ -199,12 +204,19 @@ function cannotRead(
 /** Fails where the file is another one than the narinfo says. */
 async function* checkedFile(
   bytes: AsyncIterable<Uint8Array>,
-  { fileSize, fileHash }: NarInfo,
+  { info, fileSize, fileHash }: NarInfo,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const hash = fileHash && new StreamingHash(fileHash.algorithm);
+  const sizeMax = 2 * info.narSize + FILE_SLACK_BYTES;
   let size = 0;
   for await (const chunk of bytes) {
     size += chunk.length;
+    if (size > sizeMax) {
+      throw new FerryError(
+        'corrupt',
+        `it goes on for longer than a NAR of ${info.narSize} bytes can`,
+      );
+    }
     if (fileSize !== undefined && size > fileSize) {
       throw new FerryError('corrupt', `it is longer than the ${fileSize} bytes of its narinfo`);
     }
