@@ -29,6 +29,7 @@ packages=(
   lzip
   man-db
   openssh-client
+  openssl # certificates of test servers
   openssh-server # started by the tests alone, on loopback, with its own keys
   patchelf       # RPATHs of the benchmark's corpus
   time           # peak memory of a benchmarked command
