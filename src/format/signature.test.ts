@@ -44,6 +44,13 @@ test('a key of the same name does not verify for another, and the first of a nam
   assert.ok(!trusted.verifies(signText(b, 'x'), 'x'));
 });
 
+test('a name that would steer a terminal makes no signature', () => {
+  const signature = signText(generateSecretKey('test-1'), 'hello');
+  for (const name of ['\x1b[2J', 'a\x07', 'a\x9b1m', 'a b', 'a\n']) {
+    assert.equal(isSignature(signature.replace('test-1', name)), false, JSON.stringify(name));
+  }
+});
+
 test('malformed keys are refused without being told', () => {
   const secret = 'VerySecretTextThatMustNotShow';
   for (const text of ['', 'nocolon', ':AAAA', `k:${secret}`, 'k:AAAA']) {

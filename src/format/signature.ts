@@ -130,7 +130,8 @@ export function signersOf(signatures: Iterable<string>): string[] {
 export function isSignature(text: string): boolean {
   try {
     splitKey(text, 64, 'signature');
-    return !/\s/.test(text);
+    // Names are shown to people: what steers a terminal is no part of them.
+    return !/[\s\p{Cc}]/u.test(text);
   } catch {
     return false;
   }

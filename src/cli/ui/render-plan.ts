@@ -1,7 +1,7 @@
 /** A plan as people read it: what `--dry-run` prints. */
 import { sumUpSkipped, type CopyPlan } from '../../copy/plan.ts';
 import { printStorePath } from '../../format/store-path.ts';
-import { exitStatusOf } from '../errors.ts';
+import { exitStatusOf, printable } from '../errors.ts';
 import { FerryError } from '../../error.ts';
 import { formatBytes } from '../../bytes/format-bytes.ts';
 import { formatCount, formatNumber } from './units.ts';
@@ -66,11 +66,14 @@ function missingLines(plan: CopyPlan): string[] {
 
 function refusalLines({ refusals, storeDir }: CopyPlan): string[] {
   if (refusals.length === 0) return [];
-  const rows = refusals.map(({ path, reason }) => `  ${printStorePath(storeDir, path)}: ${reason}`);
+  // Names of keys are anything that the source says.
+  const rows = refusals.map(
+    ({ path, reason }) => `  ${printStorePath(storeDir, path)}: ${printable(reason)}`,
+  );
   const hints = new Set(refusals.flatMap(({ hint }) => hint ?? []));
   return [
     `would be refused, ${formatCount(refusals.length, 'path')}:`,
     ...rows,
-    ...[...hints].map((hint) => `hint: ${hint}`),
+    ...[...hints].map((hint) => `hint: ${printable(hint)}`),
   ];
 }

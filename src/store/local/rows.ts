@@ -14,7 +14,7 @@ import type { SqlValue } from '../../system/sqlite.ts';
 
 const HASH = /^sha256:[0-9a-fA-F]{64}$/;
 /** What `isSignature` accepts, as an expression: this is asked for every path of a closure. */
-const SIGNATURE = /^[^:\s]+:[0-9A-Za-z+/]{85}[AQgw]==$/;
+const SIGNATURE = /^[^:\s\p{Cc}]+:[0-9A-Za-z+/]{85}[AQgw]==$/u;
 
 /** Columns of ValidPaths in the order in which every query here selects them. */
 export const infoColumns = 'id, path, hash, registrationTime, deriver, narSize, ultimate, sigs, ca';
