@@ -113,8 +113,15 @@ async function readExactly(
       throw new ConnectError(`the proxy ${proxy.name} closed the connection`);
     }
     // At the end of the stream `readable` is emitted too, and `read` then gives what is left, or null.
-    const ended = once(socket, 'end', { signal });
-    ended.catch(() => {});
-    await Promise.race([once(socket, 'readable', { signal }), ended]);
+    const over = new AbortController();
+    const options = { signal: AbortSignal.any([signal, over.signal]) };
+    const news = [once(socket, 'readable', options), once(socket, 'end', options)];
+    for (const wait of news) wait.catch(() => {});
+    try {
+      await Promise.race(news);
+    } finally {
+      // The one that didn't come would listen for as long as the connection lasts.
+      over.abort();
+    }
   }
 }
