@@ -15,6 +15,7 @@ import type { Hash, HashAlgorithm } from '../format/hash.ts';
 import type { ListingNode } from '../format/nar/listing.ts';
 import type { PathInfo } from '../format/path-info.ts';
 import type { StoreDir, StorePath } from '../format/store-path.ts';
+import type { NarFile } from '../system/tree-jobs.ts';
 
 export type StoreFeature =
   /** `addPaths` */
@@ -65,6 +66,8 @@ export interface CompressedStream {
   readonly compression: Compression;
   /** To be called once. What is longer than its NAR should be, or of other contents, is for the caller to find out. */
   readonly bytes: () => AsyncIterable<Uint8Array>;
+  /** The same in a file on this machine, if it is one that a thread can read by itself: `bytes` isn't called then. */
+  readonly file?: NarFile | undefined;
   /** Says of an error that came up while it was decompressed where it was read. */
   readonly describe: (error: FerryError) => FerryError;
 }

@@ -27,12 +27,27 @@ export interface CompressedNar {
   readonly bytes: AsyncIterable<Uint8Array>;
 }
 
+/** A NAR in a file on this machine, compressed or not: read, checked and unpacked by one thread. */
+export interface NarFile {
+  readonly file: string;
+  readonly compression: FileCompression;
+  /** A file that is longer is refused. */
+  readonly bytesMax: number;
+  /** The size that it must have, where that is known. */
+  readonly bytes?: number | undefined;
+  /** The hash that it must have, where that is known. */
+  readonly hash?: Hash | undefined;
+}
+
+/** What a thread undoes while it reads. */
+export type FileCompression = 'none' | 'zstd' | 'bzip2' | 'lzip';
+
 export interface UnpackRequest {
   /**
-   * A NAR as it arrives, compressed or not, whose chunks are the workers' to release, or a tree on this machine that is
-   * packed by the same thread.
+   * A NAR as it arrives, compressed or not, whose chunks are the workers' to release; or a file that holds it, or a tree
+   * on this machine that is packed by the same thread.
    */
-  readonly source: AsyncIterable<Uint8Array> | CompressedNar | { readonly tree: string };
+  readonly source: AsyncIterable<Uint8Array> | CompressedNar | NarFile | { readonly tree: string };
   /** The path to make; nothing may be there yet. */
   readonly target: string;
   /** The size that the NAR must have: a stream is refused once it is longer. */

@@ -3,7 +3,15 @@
  * see all of it or nothing; what a killed process leaves has a name that nobody asks for, and is removed after a day.
  */
 import { randomBytes } from 'node:crypto';
-import { closeSync, constants, fstatSync, openSync, readFileSync, type Stats } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  readFileSync,
+  statSync,
+  type Stats,
+} from 'node:fs';
 import { open, opendir, rename, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { FerryError, messageOf } from '../../error.ts';
@@ -77,6 +85,11 @@ class FileObjects implements Objects {
     const path = this.#path(reference);
     const found = await statFile(path);
     return found && { size: found.size, bytes: readFile(path, signal) };
+  }
+
+  locate(reference: string): string | undefined {
+    const path = this.#path(reference);
+    return statSync(path, { throwIfNoEntry: false })?.isFile() === true ? path : undefined;
   }
 
   async head(key: string, { signal }: CallOptions = {}): Promise<ObjectHead | undefined> {

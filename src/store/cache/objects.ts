@@ -67,6 +67,9 @@ export interface Objects extends AsyncDisposable {
    */
   get(reference: string, options?: GetOptions): Promise<ObjectBody | undefined>;
 
+  /** Where the file of that reference lies on this machine, if it is a file there. */
+  locate?(reference: string): string | undefined;
+
   head(key: string, options?: CallOptions): Promise<ObjectHead | undefined>;
 
   /**

@@ -6,7 +6,10 @@ import { FerryError, isFerryError, messageOf } from '../../error.ts';
 import { parseCompression, type Compression } from '../../format/compression.ts';
 import { formatHash, hashesEqual, StreamingHash } from '../../format/hash.ts';
 import type { NarInfo } from '../../format/narinfo.ts';
+import type { PathInfo } from '../../format/path-info.ts';
 import { printStorePath, type StoreDir, type StorePath } from '../../format/store-path.ts';
+import { ZstdDecoder } from '../../system/compression/zstd-decoder.ts';
+import type { NarFile } from '../../system/tree-jobs.ts';
 import { decompress } from '../../system/compression/decompress.ts';
 import type { NarStream } from '../store.ts';
 import type { NarInfos } from './narinfos.ts';
@@ -60,7 +63,8 @@ export async function* readNars(
         await refill();
         isMore = queue.length > before;
       }
-      ahead.fetch(queue.slice(0, LOOK_AHEAD));
+      // What lies on this machine is as near later.
+      if (source.objects.locate === undefined) ahead.fetch(queue.slice(0, LOOK_AHEAD));
       const narInfo = queue.shift();
       if (narInfo === undefined) break;
       const { path } = narInfo.info;
@@ -86,10 +90,29 @@ function streamOf(
     [Symbol.asyncIterator]: () => readNar(source, narInfo, ahead, signal),
     compressed: compression && {
       compression,
+      file: narFileOf(source, narInfo, compression),
       bytes: () => readFile(source, narInfo, ahead, signal),
       describe: (error) => cannotRead(source, narInfo, error),
     },
   };
+}
+
+/** For threads that read it themselves. What isn't there is left to `readFile`, which knows what to do about it. */
+function narFileOf(
+  { objects }: NarSource,
+  { url, info, fileSize, fileHash }: NarInfo,
+  compression: Compression,
+): NarFile | undefined {
+  if (compression === 'gzip' || compression === 'xz' || compression === 'br') return undefined;
+  if (compression === 'zstd' && !ZstdDecoder.isAvailable) return undefined;
+  const file = objects.locate?.(url);
+  return file === undefined
+    ? undefined
+    : { file, compression, bytesMax: fileBytesMax(info), bytes: fileSize, hash: fileHash };
+}
+
+function fileBytesMax({ narSize }: PathInfo): number {
+  return 2 * narSize + FILE_SLACK_BYTES;
 }
 
 /** The file as it is, checked. It can't turn out to be compressed in another way than was said. */
@@ -207,7 +230,7 @@ async function* checkedFile(
   { info, fileSize, fileHash }: NarInfo,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const hash = fileHash && new StreamingHash(fileHash.algorithm);
-  const sizeMax = 2 * info.narSize + FILE_SLACK_BYTES;
+  const sizeMax = fileBytesMax(info);
   let size = 0;
   for await (const chunk of bytes) {
     size += chunk.length;

@@ -13,7 +13,8 @@ interface Source {
 export function sourceOf(nar: NarStream): Source {
   if (nar.tree !== undefined) return atAnyTime({ tree: nar.tree });
   if (nar.compressed !== undefined) {
-    const { compression, bytes } = nar.compressed;
+    const { compression, bytes, file } = nar.compressed;
+    if (file !== undefined) return atAnyTime(file);
     return atAnyTime({ compression, bytes: bytes() });
   }
   return nar.isIndependent === true ? atAnyTime(nar) : untilUsed(nar);

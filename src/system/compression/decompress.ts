@@ -24,6 +24,12 @@ export interface DecompressOptions {
 const CHUNK_BYTES = 128 * 1024;
 
 /**
+ * Bytes that may go in one after the other while nothing comes out: frames to be skipped, padding, indices. No file has
+ * as many, but one that never ends has.
+ */
+const QUIET_BYTES_MAX = 64 * 1024 * 1024;
+
+/**
  * The bytes that were compressed. Concatenated files are one file, where the method has that: all but `br`. Each chunk
  * is the caller's, in memory of its own; for `none` they are those that come.
  * @throws FerryError `corrupt` for what is malformed, cut short, empty, followed by something else, or longer than
@@ -36,7 +42,18 @@ export async function* decompress(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const { bytesMax = Number.POSITIVE_INFINITY, signal } = options;
   let size = 0;
-  for await (const chunk of pull(decoded(compression, pull(bytes, signal), signal), signal)) {
+  let quietBytes = 0;
+  const source = async function* (): AsyncGenerator<Uint8Array, void, undefined> {
+    for await (const chunk of pull(bytes, signal)) {
+      quietBytes += chunk.length;
+      if (quietBytes > QUIET_BYTES_MAX) {
+        throw cannotDecompress(compression, `nothing comes out of ${QUIET_BYTES_MAX} bytes of it`);
+      }
+      yield chunk;
+    }
+  };
+  for await (const chunk of pull(decoded(compression, source(), signal), signal)) {
+    quietBytes = 0;
     size += chunk.length;
     if (size > bytesMax) {
       throw cannotDecompress(compression, `more than ${bytesMax} bytes come out of it`);

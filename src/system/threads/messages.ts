@@ -1,6 +1,6 @@
 /** What the main thread and its worker threads say to each other. All of it survives structured cloning. */
 import { FerryError, isFerryError, messageOf, type ErrorCode } from '../../error.ts';
-import type { ContentAddressRequest, PackDigest, TreeDigest } from '../tree-jobs.ts';
+import type { ContentAddressRequest, PackDigest, NarFile, TreeDigest } from '../tree-jobs.ts';
 import type { Compression } from '../../format/compression.ts';
 
 export type Job =
@@ -12,6 +12,7 @@ export type Job =
       /** How the NAR arrives; undefined: as it is. */
       readonly compression: UnpackDecompression | undefined;
     } & UnpackJob)
+  | ({ readonly kind: 'unpack-file'; readonly nar: NarFile } & UnpackJob)
   | {
       readonly kind: 'hash';
       readonly tree: string;

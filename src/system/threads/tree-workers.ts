@@ -10,6 +10,7 @@ import { resolveLevel } from '../compression/levels.ts';
 import type {
   CompressedNar,
   HashRequest,
+  NarFile,
   PackCompression,
   PackDigest,
   PackOptions,
@@ -104,7 +105,7 @@ class ThreadedTreeWorkers implements TreeWorkers {
   async unpack(request: UnpackRequest): Promise<TreeDigest> {
     const { source, target, signal, onBytes } = request;
     const stripXattrs = await this.#inheritsAcl(dirname(target));
-    const arriving = isTree(source) ? source : await onThread(source, request);
+    const arriving = isTree(source) || isFile(source) ? source : await onThread(source, request);
     const thread = await this.#others.acquire(signal);
     const job: UnpackJob = {
       target,
@@ -120,7 +121,9 @@ class ThreadedTreeWorkers implements TreeWorkers {
             { kind: 'unpack-tree', tree: arriving.tree, ...job },
             request,
           )
-        : await this.#unpackStream(thread, arriving, job, { onBytes, signal });
+        : isFile(arriving)
+          ? await this.#measured(thread, { kind: 'unpack-file', nar: arriving, ...job }, request)
+          : await this.#unpackStream(thread, arriving, job, { onBytes, signal });
       return { narHash, narSize, caHashes };
     } catch (error) {
       if (thread.isDead && thread.hasCreatedTarget) await this.#cleanUp(target);
@@ -292,6 +295,10 @@ function ensurePacked(result: JobResult | undefined): PackDigest {
 function ensureResult(result: JobResult | undefined): JobResult {
   if (result === undefined) throw new FerryError('internal', 'a job ended without its result');
   return result;
+}
+
+function isFile(source: object): source is NarFile {
+  return 'file' in source && typeof source.file === 'string';
 }
 
 /** A stream may have such a property too, and nothing in it. */

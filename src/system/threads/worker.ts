@@ -7,6 +7,7 @@ import { copyTree, hashTree, packTree, StreamUnpacker, type JobContext } from '.
 import { errorToData, type Job, type JobResult, type ToMain, type ToWorker } from './messages.ts';
 import { removeTree } from '../tree/remove-tree.ts';
 import { StreamDecompressor } from './stream-decompressor.ts';
+import { unpackFile } from './unpack-file.ts';
 
 /** Progress is told when so many bytes have come together. */
 const PROGRESS_STEP = 1024 * 1024;
@@ -61,6 +62,9 @@ async function start(job: Job): Promise<void> {
       break;
     case 'unpack-tree':
       finish(copyTree(job.tree, job, await createContext(job.stripXattrs)));
+      break;
+    case 'unpack-file':
+      finish(unpackFile(job.nar, job, await createContext(job.stripXattrs)));
       break;
     case 'unpack-stream':
       stream = unpackerFor(job, await createContext(job.stripXattrs));

@@ -1,0 +1,74 @@
+/**
+ * Unpacks a NAR out of a file on this machine, as caches in directories have them: reading, checking, decompressing and
+ * writing on one thread with one buffer, so that no byte of it passes the main thread.
+ */
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { FerryError } from '../../error.ts';
+import { formatHash, hashesEqual, StreamingHash } from '../../format/hash.ts';
+import type { NarFile } from '../tree-jobs.ts';
+import { CompressedUnpacker } from './compressed-unpacker.ts';
+import { StreamUnpacker, type JobContext } from './jobs.ts';
+import type { JobResult, UnpackJob } from './messages.ts';
+
+const BUFFER_BYTES = 256 * 1024;
+
+/**
+ * On failure nothing is left of the target.
+ * @throws FerryError `corrupt` where the file is another one than was said, or its contents are no NAR
+ */
+export function unpackFile(nar: NarFile, job: UnpackJob, context: JobContext): JobResult {
+  // Whatever lies there instead of a file, a pipe for one, must not make us wait.
+  const fd = openSync(nar.file, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    if (!fstatSync(fd).isFile()) throw new FerryError('corrupt', 'it is not a regular file');
+    const plain = new StreamUnpacker(job, context);
+    using unpacker =
+      nar.compression === 'none' ? plain : new CompressedUnpacker(nar.compression, plain);
+    const buffer = new Uint8Array(BUFFER_BYTES);
+    const check = new FileCheck(nar);
+    for (;;) {
+      context.checkpoint();
+      const count = readSync(fd, buffer, 0, BUFFER_BYTES, null);
+      if (count === 0) break;
+      const chunk = buffer.subarray(0, count);
+      check.update(chunk);
+      unpacker.push(chunk);
+    }
+    check.finish();
+    return unpacker.end();
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Whether the file is the one that was said. */
+class FileCheck {
+  readonly #nar: NarFile;
+  readonly #hash: StreamingHash | undefined;
+  #size = 0;
+
+  constructor(nar: NarFile) {
+    this.#nar = nar;
+    this.#hash = nar.hash && new StreamingHash(nar.hash.algorithm);
+  }
+
+  update(chunk: Uint8Array): void {
+    const { bytes, bytesMax } = this.#nar;
+    this.#size += chunk.length;
+    const max = bytes ?? bytesMax;
+    if (this.#size > max) throw new FerryError('corrupt', `it is longer than ${max} bytes`);
+    this.#hash?.update(chunk);
+  }
+
+  finish(): void {
+    const { bytes, hash: wanted } = this.#nar;
+    if (bytes !== undefined && this.#size < bytes) {
+      throw new FerryError('corrupt', `it has ${this.#size} bytes instead of ${bytes}`);
+    }
+    const got = this.#hash?.finish();
+    if (wanted !== undefined && got !== undefined && !hashesEqual(wanted, got)) {
+      const problem = `it has hash ${formatHash(got)} instead of ${formatHash(wanted)}`;
+      throw new FerryError('corrupt', problem);
+    }
+  }
+}
