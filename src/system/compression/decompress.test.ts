@@ -246,6 +246,16 @@ describe('peculiarities', () => {
     await assert.rejects(open('zstd', bytes.subarray(0, -1)), { code: 'corrupt' });
   });
 
+  test('what nothing comes out of ends, whether anybody limits it or not', async () => {
+    const skipped = Buffer.alloc(8 + (1 << 20));
+    skipped.writeUInt32LE(0x184d2a50, 0);
+    skipped.writeUInt32LE(1 << 20, 4);
+    const counter = { pulls: 0 };
+    const wrong = { code: 'corrupt', message: /nothing comes out of \d+ bytes of it/ };
+    await assert.rejects(collect(decompress('zstd', endless(skipped, counter))), wrong);
+    assert.equal(counter.pulls, 64);
+  });
+
   test('zstd that would take too much memory, or a dictionary', async () => {
     const header = (descriptor: number, ...rest: number[]): Uint8Array =>
       Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd, descriptor, ...rest, 1, 0, 0);
