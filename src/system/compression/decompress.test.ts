@@ -290,6 +290,20 @@ describe('peculiarities', () => {
     await assert.rejects(open('xz', xzLargeDictionary), { code: 'corrupt', message: /128 MiB/ });
   });
 
+  test('xz of many streams without contents', { skip: skipWithoutLzma }, async () => {
+    const { empty, text: file } = compressedFiles.xz;
+    const few = join(empty, file, empty, file);
+    assert.deepEqual(await open('xz', few), join(text, text));
+    // So many would end the whole process, if the library saw them.
+    const many = join(file, ...Array.from({ length: 1000 }, () => empty));
+    for (const size of [100, many.length]) {
+      await assert.rejects(open('xz', many, { size }), {
+        code: 'corrupt',
+        message: /too many streams without contents/,
+      });
+    }
+  });
+
   test('xz of many blocks with next to nothing in them', { skip: skipWithoutLzma }, async () => {
     const bytes = join(...Array.from({ length: 200 }, () => compressedFiles.xz.text));
     await assert.rejects(open('xz', bytes), { code: 'corrupt', message: /blocks are too small/ });

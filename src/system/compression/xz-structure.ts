@@ -22,6 +22,12 @@ const NO_MORE_BLOCKS = 0;
 /** Bytes of the check of each block, by its type: none, CRC32, CRC64, SHA-256 and those that nobody uses. */
 const CHECK_SIZES = [0, 4, 4, 4, 8, 8, 8, 16, 16, 16, 32, 32, 32, 64, 64, 64] as const;
 
+/**
+ * Streams without contents one after the other. The library calls itself for each, and some hundreds of them end the
+ * whole process; nobody writes more than one.
+ */
+const EMPTY_STREAMS_MAX = 8;
+
 /** What the blocks add up to. */
 interface Totals {
   contents: number;
@@ -30,6 +36,7 @@ interface Totals {
 
 /** @param totals counts along */
 export function* xzStructure(fail: Fail, totals: Totals): Structure {
+  let empty = 0;
   for (let streams = 0; ; ) {
     // Padding comes in words of four, and so does all else.
     const word = Uint8Array.from(yield { take: 4, mayEnd: streams > 0 });
@@ -40,8 +47,11 @@ export function* xzStructure(fail: Fail, totals: Totals): Structure {
     if (MAGIC.some((byte, at) => header[at] !== byte)) {
       throw fail(streams === 0 ? 'it does not begin as xz' : 'something else follows its end');
     }
+    const before = totals.contents;
     yield* stream(fail, header, totals);
     streams += 1;
+    empty = totals.contents === before ? empty + 1 : 0;
+    if (empty > EMPTY_STREAMS_MAX) throw fail('it has too many streams without contents');
   }
 }
 
