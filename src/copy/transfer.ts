@@ -5,6 +5,7 @@ import type { PathInfo } from '../format/path-info.ts';
 import { printStorePath, type StorePath } from '../format/store-path.ts';
 import type { CallOptions, PathToAdd, Store } from '../store/store.ts';
 import type { CopySummary, OnCopyEvent } from './events.ts';
+import { largestFirst, sortTopologically } from './order.ts';
 import { sumUpSkipped, type CopyPlan } from './plan.ts';
 
 export interface TransferOptions extends CallOptions {
@@ -71,10 +72,11 @@ export async function transfer(
   return summary;
 }
 
-/** Where order is free the large ones come first: one that came last would be at work alone. */
+/** The large ones come as early as they can: one that came last would be at work alone. */
 function inOrderFor(destination: Store, missing: readonly PathInfo[]): readonly PathInfo[] {
-  if (!destination.features.has('unordered')) return missing;
-  return missing.toSorted((a, b) => b.narSize - a.narSize);
+  return destination.features.has('unordered')
+    ? missing.toSorted(largestFirst)
+    : sortTopologically(missing, { by: largestFirst });
 }
 
 async function* pathsToAdd(

@@ -80,16 +80,13 @@ test('the other side going away is an end to who reads, and an error to who writ
 
 test('who writes faster than the other side reads waits', async () => {
   using temp = makeTempDirectory();
-  let taken: Socket | undefined;
-  const server = await listen(temp.join('s'), (socket) => {
-    taken = socket.pause();
-  });
+  const taken = Promise.withResolvers<Socket>();
+  const server = await listen(temp.join('s'), (socket) => taken.resolve(socket.pause()));
   const transport = await connectSocket(temp.join('s'));
   const chunk = Buffer.alloc(4 << 20);
   const waiting = transport.write(chunk);
   assert.ok(waiting instanceof Promise);
-  while (taken === undefined) await new Promise((resolve) => setImmediate(resolve));
-  taken.resume();
+  (await taken.promise).resume();
   await waiting;
   await transport.abort();
   server.close();

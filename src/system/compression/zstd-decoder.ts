@@ -10,6 +10,8 @@ import { zstdStructure } from './zstd-structure.ts';
 
 /** Bytes of contents that are given at a time. */
 const BUFFER_BYTES = 256 * 1024;
+/** For all decoders of the thread: nothing is in it but during a call. */
+let sharedBuffer: Uint8Array | undefined;
 
 /** What is used of an engine besides its public part (`processChunkSync` in Node's lib/zlib.js does the same). */
 interface Engine {
@@ -35,7 +37,6 @@ export class ZstdDecoder implements Disposable {
   readonly #emit: (contents: Uint8Array) => void;
   readonly #engine: Engine;
   readonly #walker = new StructureWalker('zstd', zstdStructure);
-  readonly #buffer: Uint8Array = new Uint8Array(BUFFER_BYTES);
   #problem: string | undefined;
   #isClosed = false;
 
@@ -61,6 +62,7 @@ export class ZstdDecoder implements Disposable {
   push(chunk: Uint8Array): void {
     // First of all: it knows what would take too much memory.
     this.#walker.push(chunk);
+    const buffer = (sharedBuffer ??= new Uint8Array(BUFFER_BYTES));
     let at = 0;
     for (;;) {
       const left = chunk.length - at;
@@ -69,14 +71,14 @@ export class ZstdDecoder implements Disposable {
         chunk,
         at,
         left,
-        this.#buffer,
+        buffer,
         0,
         BUFFER_BYTES,
       );
       if (this.#problem !== undefined) throw libraryError('zstd', new Error(this.#problem));
       const [room = 0, unread = 0] = this.#engine._writeState;
       const count = BUFFER_BYTES - room;
-      if (count > 0) this.#emit(this.#buffer.subarray(0, count));
+      if (count > 0) this.#emit(buffer.subarray(0, count));
       at = chunk.length - unread;
       // With room left it gave all that it had. It stops at the end of each frame.
       if (room > 0 && unread === 0) return;

@@ -11,6 +11,8 @@ import { StreamUnpacker, type JobContext } from './jobs.ts';
 import type { JobResult, UnpackJob } from './messages.ts';
 
 const BUFFER_BYTES = 256 * 1024;
+/** One for all jobs of the thread, which come one after the other. */
+const buffer = new Uint8Array(BUFFER_BYTES);
 
 /**
  * On failure nothing is left of the target.
@@ -20,12 +22,14 @@ export function unpackFile(nar: NarFile, job: UnpackJob, context: JobContext): J
   // Whatever lies there instead of a file, a pipe for one, must not make us wait.
   const fd = openSync(nar.file, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
-    if (!fstatSync(fd).isFile()) throw new FerryError('corrupt', 'it is not a regular file');
+    const found = fstatSync(fd);
+    if (!found.isFile()) throw new FerryError('corrupt', 'it is not a regular file');
+    const check = new FileCheck(nar);
+    // Known before anything is made of it.
+    if (found.size !== (nar.bytes ?? found.size)) throw wrongSize(found.size, nar.bytes);
     const plain = new StreamUnpacker(job, context);
     using unpacker =
       nar.compression === 'none' ? plain : new CompressedUnpacker(nar.compression, plain);
-    const buffer = new Uint8Array(BUFFER_BYTES);
-    const check = new FileCheck(nar);
     for (;;) {
       context.checkpoint();
       const count = readSync(fd, buffer, 0, BUFFER_BYTES, null);
@@ -62,13 +66,15 @@ class FileCheck {
 
   finish(): void {
     const { bytes, hash: wanted } = this.#nar;
-    if (bytes !== undefined && this.#size < bytes) {
-      throw new FerryError('corrupt', `it has ${this.#size} bytes instead of ${bytes}`);
-    }
+    if (this.#size !== (bytes ?? this.#size)) throw wrongSize(this.#size, bytes);
     const got = this.#hash?.finish();
     if (wanted !== undefined && got !== undefined && !hashesEqual(wanted, got)) {
       const problem = `it has hash ${formatHash(got)} instead of ${formatHash(wanted)}`;
       throw new FerryError('corrupt', problem);
     }
   }
+}
+
+function wrongSize(size: number, wanted: number | undefined): FerryError {
+  return new FerryError('corrupt', `it has ${size} bytes instead of ${wanted}`);
 }
