@@ -2,7 +2,13 @@
 import { resolve } from 'node:path';
 import { readSecretKeyFile } from '../config/key-file.ts';
 import { parseStoreUri } from '../config/store-uri.ts';
+import type { Settings } from '../config/settings.ts';
+import { loadTrustedKeys } from '../config/trusted-keys.ts';
 import { FerryError } from '../error.ts';
+import type { PathInfo } from '../format/path-info.ts';
+import type { StoreDir } from '../format/store-path.ts';
+import { refusalToSign } from '../store/local/trust.ts';
+import type { Refusal } from '../store/store.ts';
 import { formatPublicKey, type SecretKey } from '../format/signature.ts';
 import type { CommandContext } from './context.ts';
 
@@ -24,6 +30,21 @@ export function readSignKeys({ cwd }: CommandContext, files: readonly string[]):
     keys.set(key.name, key);
   }
   return [...keys.values()];
+}
+
+/**
+ * Why a path out of this store is not to be signed by us: nobody whom we trust has. Undefined for the stores of this
+ * machine: what is valid there is ours.
+ */
+export function refusesToSignFrom(
+  uri: string | undefined,
+  storeDir: StoreDir,
+  settings: Settings,
+): ((info: PathInfo) => Refusal | undefined) | undefined {
+  const { kind } = parseStoreUri(uri ?? 'auto');
+  if (kind === 'auto' || kind === 'local' || kind === 'daemon') return undefined;
+  const { keys } = loadTrustedKeys(settings);
+  return (info) => refusalToSign(storeDir, info, keys);
 }
 
 /** Store parameters that name files with keys: Nix has them for binary caches, which sign by themselves. */

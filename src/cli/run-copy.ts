@@ -1,6 +1,6 @@
 /** A copy as the command line runs it: opens both ends, finds the paths, plans, shows, transfers. */
 import { deriversOf } from '../copy/derivers.ts';
-import { planCopy, type CopyPlan, type SkipPaths } from '../copy/plan.ts';
+import { planCopy, type CopyPlan, type PlanOptions, type SkipPaths } from '../copy/plan.ts';
 import { transfer } from '../copy/transfer.ts';
 import { FerryError } from '../error.ts';
 import type { StorePath } from '../format/store-path.ts';
@@ -66,10 +66,23 @@ export async function runCopy(context: CommandContext, request: CopyRequest): Pr
   requireFit(source, destination, request);
   request.checkDestination?.(destination);
   const roots = request.derivation ? await deriversOf(source, named, signal) : named;
-  const ends = { source, destination, skip: skip?.(destination) };
+  const refusesToSign = await vouching(session, request, source);
+  const ends = { source, destination, skip: skip?.(destination), refusesToSign };
   return request.dryRun
     ? await tellPlan(context, session, ends, roots, request)
     : await copyNow(context, session, ends, roots, request);
+}
+
+/** Where something will be signed: for which paths we don't vouch. Nix vouches for anything. */
+async function vouching(
+  { settings }: Session,
+  { from, to, talk, signKeys = [] }: CopyRequest,
+  source: Store,
+): Promise<PlanOptions['refusesToSign']> {
+  const isSigned = signKeys.length > 0 || to?.includes('secret-key') === true;
+  if (!isSigned || talk === 'nix') return undefined;
+  const { refusesToSignFrom } = await import('./read-sign-keys.ts');
+  return refusesToSignFrom(from, source.storeDir, settings);
 }
 
 /** What is asked for by few is loaded for those. */
@@ -92,6 +105,7 @@ interface Ends {
   readonly destination: Store;
   /** What needn't be sent. */
   readonly skip: SkipPaths | undefined;
+  readonly refusesToSign: PlanOptions['refusesToSign'];
 }
 
 async function copyNow(
@@ -166,11 +180,12 @@ async function tellPlan(
 
 function makePlan(
   { signal }: CommandContext,
-  { source, destination, skip }: Ends,
+  { source, destination, skip, refusesToSign }: Ends,
   roots: readonly StorePath[],
-  { checkSigs, substitute, noRecursive, includeOutputs, signKeys }: CopyRequest,
+  request: CopyRequest,
   { onEvent }: CopyProgress,
 ): Promise<CopyPlan> {
+  const { checkSigs, substitute, noRecursive, includeOutputs, signKeys } = request;
   const options = {
     signal,
     checkSigs,
@@ -178,6 +193,7 @@ function makePlan(
     noRecursive,
     includeOutputs,
     signKeys,
+    refusesToSign,
     skip,
     onEvent,
   };

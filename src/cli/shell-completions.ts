@@ -86,7 +86,7 @@ _ferry_stores() {
     __ltrim_colon_completions "$cur" 2>/dev/null
   else
     compopt -o nospace
-    COMPREPLY=($(compgen -W 'ssh:// auto local' -- "$cur") $(compgen -d -- "$cur"))
+    COMPREPLY=($(compgen -W 'ssh:// ssh-ng:// file:// https:// s3:// auto daemon local' -- "$cur") $(compgen -d -- "$cur"))
   fi
 }
 _ferry() {
@@ -176,8 +176,8 @@ _ferry_stores() {
     compset -P '*://'
     _describe host hosts
   else
-    compadd -S '' -- ssh://
-    compadd -- auto local
+    compadd -S '' -- ssh:// ssh-ng:// file:// https:// s3://
+    compadd -- auto daemon local
     _files -/
   fi
 }
@@ -258,9 +258,9 @@ function fish(commands: readonly LoadedCommand[]): string {
   }
   return `# Completions of ferry for fish.
 function __ferry_stores
-  printf '%s\\n' auto local
+  printf '%s\\n' auto daemon local file:// https:// s3://
   for host in (${HOSTS})
-    printf '%s\\n' ssh://$host
+    printf '%s\\n' ssh://$host ssh-ng://$host
   end
 end
 ${lines.join('\n')}

@@ -57,6 +57,12 @@ export interface PlanOptions extends ClosureQuery {
   readonly checkSigs?: boolean | undefined;
   /** What is copied, and what of it is there already, gets signatures by these. */
   readonly signKeys?: readonly SecretKey[] | undefined;
+  /**
+   * Why no key of ours should vouch for a path as it comes from the source: with `checkSigs` the plan then refuses it. To
+   * be given where something is signed, by us or by the destination, and the source isn't one of our own: who trusts our
+   * keys would otherwise trust everything.
+   */
+  readonly refusesToSign?: ((info: PathInfo) => Refusal | undefined) | undefined;
   /** Leaves out some of what the destination lacks: `copy/upstream.ts` has one for binary caches. */
   readonly skip?: SkipPaths | undefined;
   readonly onEvent?: OnCopyEvent | undefined;
@@ -98,11 +104,25 @@ export async function planCopy(
     alreadyValid: present.map((info) => info.path),
     newSignatures: keeps ? signatures : new Map(),
     unsignable: keeps ? [] : [...signatures.keys()],
-    refusals: (checkSigs && destination.refuses?.(missing)) || [],
+    refusals: checkSigs ? findRefusals(destination, left, missing, options) : [],
     narSize: sumOfSizes(missing),
     closureSize: sumOfSizes(closure.values()),
     freeSpace: missing.length === 0 ? undefined : await destination.freeSpace?.({ signal }),
   };
+}
+
+/** @param left what is missing, before our own signatures were added */
+function findRefusals(
+  destination: Store,
+  left: readonly PathInfo[],
+  missing: readonly PathInfo[],
+  { refusesToSign }: PlanOptions,
+): Refusal[] {
+  if (refusesToSign !== undefined) {
+    const refused = left.map(refusesToSign).filter((refusal) => refusal !== undefined);
+    if (refused.length > 0) return refused;
+  }
+  return destination.refuses?.(missing) ?? [];
 }
 
 async function skipSome(
@@ -157,7 +177,7 @@ async function missingSignatures(
   source: Store,
   destination: Store,
   present: readonly PathInfo[],
-  { signal, signKeys = [] }: PlanOptions,
+  { signal, signKeys = [], checkSigs = true, refusesToSign }: PlanOptions,
 ): Promise<Map<StorePath, string[]>> {
   const found = new Map<StorePath, string[]>();
   const keeps = destination.features.has('sign');
@@ -165,7 +185,9 @@ async function missingSignatures(
     info,
     signatures: [
       ...(keeps ? info.signatures : []),
-      ...missingSignaturesBy(signKeys, source.storeDir, info),
+      ...(checkSigs && refusesToSign?.(info) !== undefined
+        ? []
+        : missingSignaturesBy(signKeys, source.storeDir, info)),
     ],
   }));
   const some = offered.filter(({ signatures }) => signatures.length > 0);

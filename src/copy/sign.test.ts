@@ -6,7 +6,7 @@ import { fingerprintOf, type PathInfo } from '../format/path-info.ts';
 import { generateSecretKey, signText, TrustedKeys } from '../format/signature.ts';
 import { defaultStoreDir, parseStoreDir, type StorePath } from '../format/store-path.ts';
 import { MemoryStore } from '../store/memory.ts';
-import type { StoreFeature } from '../store/store.ts';
+import type { Refusal, StoreFeature } from '../store/store.ts';
 import { copyClosure } from './copy.ts';
 import { planCopy } from './plan.ts';
 import { copySignatures, signPaths } from './sign.ts';
@@ -172,4 +172,28 @@ test('a destination that would lose the signatures is told that it must not', as
   await copyClosure(source, destination, [a.info.path]);
   await copyClosure(source, destination, [b.info.path], { signKeys: [mine] });
   assert.deepEqual(told, [false, true]);
+});
+
+test('what nobody vouches for is not signed as ours, unless the check is waived', async () => {
+  await using source = new MemoryStore();
+  await using destination = new MemoryStore();
+  const { a, b } = sampleClosure();
+  await source.addPaths(toAdd(a, b), { checkSigs: false });
+  const mine = generateSecretKey('mine-1');
+  const refusesToSign = (info: PathInfo): Refusal | undefined =>
+    info.path === b.info.path ? { path: info.path, reason: 'nobody knows it' } : undefined;
+  const options = { signKeys: [mine], refusesToSign };
+  const plan = await planCopy(source, destination, [b.info.path], options);
+  assert.deepEqual(plan.refusals, [{ path: b.info.path, reason: 'nobody knows it' }]);
+  await assert.rejects(copyClosure(source, destination, [b.info.path], options), {
+    code: 'untrusted',
+  });
+  await copyClosure(source, destination, [b.info.path], { ...options, checkSigs: false });
+  const infos = await destination.queryPathInfos([b.info.path]);
+  assert.ok(infos.get(b.info.path)?.signatures.some((text) => text.startsWith('mine-1:')));
+  const again = await planCopy(source, destination, [b.info.path], {
+    ...options,
+    signKeys: [generateSecretKey('mine-2')],
+  });
+  assert.equal(again.newSignatures.has(b.info.path), false, 'what is there gets none either');
 });

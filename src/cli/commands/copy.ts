@@ -11,7 +11,7 @@ const TITLE = 'ferry copy';
 export const copy: Command = defineCommand({
   description: [
     'A PATH is a store path, a link into the store such as ./result, a file inside a store path, or a program on PATH. What the destination has already is not sent, and what is sent is verified there. Interrupted, it leaves nothing half done: the same command again does the rest.',
-    'A STORE is a URI as Nix writes them: ssh://[user@]host[:port] for another machine, a directory such as ./root for a store below it, auto for the store of this machine, which is also what is meant where --from or --to is missing.',
+    'A STORE is a URI as Nix writes them: ssh-ng://[user@]host[:port] or ssh:// for another machine, file:///DIRECTORY, https://HOST or s3://BUCKET for a binary cache, a directory such as ./root for a store below it, daemon for the daemon and auto for the store of this machine, which is also what is meant where --from or --to is missing.',
     'With --json there is one JSON object per line on stdout for each event, the last one of type "done"; with --dry-run as well it is one object, the plan.',
   ],
   arguments: [
@@ -24,7 +24,7 @@ export const copy: Command = defineCommand({
     json: { help: 'tell programs, in JSON' },
     noCheckSigs: { help: 'take paths that lack a signature by a trusted key' },
     signKey: {
-      help: 'sign what is copied with the secret key in this file',
+      help: 'sign what is copied with the secret key in this file; what comes from elsewhere must be signed by a trusted key itself',
       value: 'FILE',
       repeated: true,
       completes: 'file',

@@ -68,7 +68,8 @@ export async function deletePaths(
   for (const path of going) {
     const url = all.get(path)?.url ?? '';
     files.add(`${hashPartOf(path)}.ls`);
-    if (!staying.has(url) && isObjectKey(url)) files.add(url);
+    // Whoever wrote the narinfo may have named anything, the narinfo of another path for one.
+    if (url.startsWith('nar/') && !staying.has(url) && isObjectKey(url)) files.add(url);
   }
   await workConcurrently(files, { max, signal }, remove);
 }

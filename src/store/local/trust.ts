@@ -15,6 +15,16 @@ export interface TrustPolicy {
 const NAMES_MAX = 5;
 const WAIVE = 'waive the check if you know where it comes from (--no-check-sigs)';
 
+/** Why a key of ours should not be put to a path that comes from elsewhere: nobody who is trusted has vouched for it. */
+export function refusalToSign(
+  storeDir: StoreDir,
+  info: PathInfo,
+  trustedKeys: TrustedKeys,
+): Refusal | undefined {
+  const refusal = refusalOf(storeDir, info, { requireSigs: true, trustedKeys });
+  return refusal && { ...refusal, reason: `it is not to be signed here: ${refusal.reason}` };
+}
+
 export function refusalOf(
   storeDir: StoreDir,
   info: PathInfo,
