@@ -40,7 +40,7 @@ export async function transfer(
     if (destination.addPaths === undefined) {
       throw new FerryError('unsupported', `cannot write to "${destination.uri}"`);
     }
-    const infos = inOrderFor(destination, plan.missing);
+    const infos = inOrderFor(destination, plan);
     await destination.addPaths(pathsToAdd(infos, source, signal, onEvent), {
       signal,
       checkSigs,
@@ -72,11 +72,14 @@ export async function transfer(
   return summary;
 }
 
+/** Bytes of NAR below which Nix's own order is kept, which people know from what is printed. */
+const ORDER_MATTERS_BYTES = 64 << 20;
+
 /** The large ones come as early as they can: one that came last would be at work alone. */
-function inOrderFor(destination: Store, missing: readonly PathInfo[]): readonly PathInfo[] {
-  return destination.features.has('unordered')
-    ? missing.toSorted(largestFirst)
-    : sortTopologically(missing, { by: largestFirst });
+function inOrderFor(destination: Store, plan: CopyPlan): readonly PathInfo[] {
+  if (destination.features.has('unordered')) return plan.missing.toSorted(largestFirst);
+  if (plan.narSize < ORDER_MATTERS_BYTES) return plan.missing;
+  return sortTopologically(plan.missing, { by: largestFirst });
 }
 
 async function* pathsToAdd(
