@@ -12,8 +12,8 @@ import { temporaryName } from './file-objects.ts';
 import type { SpooledFile } from './objects.ts';
 
 /** Bytes of one NAR, and of all together, that stay in memory. */
-const ONE_MAX = 4 * 1024 * 1024;
-const ALL_MAX = 32 * 1024 * 1024;
+const ONE_MAX = 1024 * 1024;
+const ALL_MAX = 8 * 1024 * 1024;
 
 /** The memory that spools share, and where files are made. */
 export class SpoolRoom {
