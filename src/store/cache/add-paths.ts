@@ -10,6 +10,7 @@ import { isSignature, signText } from '../../format/signature.ts';
 import { hashPartOf, printStorePath, type StorePath } from '../../format/store-path.ts';
 import { unlessAborted } from '../../system/pause.ts';
 import type { AddOptions, NarStream, PathToAdd } from '../store.ts';
+import { takePaths, type AddingRun } from '../take-paths.ts';
 import { Semaphore } from '../wrap/semaphore.ts';
 import type { CacheContext } from './cache-options.ts';
 import { workConcurrently } from './concurrently.ts';
@@ -29,37 +30,10 @@ export async function addPathsToCache(
   paths: AsyncIterable<PathToAdd>,
   options: AddOptions,
 ): Promise<void> {
-  const run = new AddRun(context, room, options);
-  const iterator = paths[Symbol.asyncIterator]();
-  let isPulling = false;
-  try {
-    for (;;) {
-      await run.room();
-      isPulling = true;
-      const next = await run.orStopped(iterator.next());
-      isPulling = false;
-      if (next.done === true) break;
-      await run.take(next.value);
-    }
-    await run.settle();
-  } catch (error) {
-    await run.abandon(error);
-    const closed = closeQuietly(iterator);
-    // One that hangs in `next` would hang here too.
-    if (!isPulling) await closed;
-    throw run.reason ?? error;
-  }
+  await takePaths(new AddRun(context, room, options), paths);
 }
 
-async function closeQuietly(iterator: AsyncIterator<unknown>): Promise<void> {
-  try {
-    await iterator.return?.();
-  } catch {
-    // The run has failed already, for a reason that says more.
-  }
-}
-
-class AddRun {
+class AddRun implements AddingRun {
   readonly #context: CacheContext;
   readonly #spoolRoom: SpoolRoom;
   readonly #options: AddOptions;

@@ -11,6 +11,7 @@ import { isDerivation, printStorePath, type StorePath } from '../../format/store
 import { sameContents, type PathInfo } from '../../format/path-info.ts';
 import { unlessAborted } from '../../system/pause.ts';
 import type { AddOptions, NarStream, PathToAdd } from '../store.ts';
+import { takePaths, type AddingRun } from '../take-paths.ts';
 import {
   removeUnregistered,
   requireProperAddress,
@@ -54,26 +55,7 @@ export async function addPaths(
   paths: AsyncIterable<PathToAdd>,
   options: AddOptions,
 ): Promise<void> {
-  const run = new AddRun(context, options);
-  const iterator = paths[Symbol.asyncIterator]();
-  let isPulling = false;
-  try {
-    for (;;) {
-      await run.room();
-      isPulling = true;
-      const next = await run.orStopped(iterator.next());
-      isPulling = false;
-      if (next.done === true) break;
-      await run.take(next.value);
-    }
-    await run.settle();
-  } catch (error) {
-    await run.abandon(error);
-    const closed = closeQuietly(iterator);
-    // One that hangs in `next` would hang here too.
-    if (!isPulling) await closed;
-    throw run.reason ?? error;
-  }
+  await takePaths(new AddRun(context, options), paths);
 }
 
 async function settledWithin(promises: Iterable<Promise<unknown>>, ms: number): Promise<void> {
@@ -83,15 +65,7 @@ async function settledWithin(promises: Iterable<Promise<unknown>>, ms: number): 
   clearTimeout(timer);
 }
 
-async function closeQuietly(iterator: AsyncIterator<unknown>): Promise<void> {
-  try {
-    await iterator.return?.();
-  } catch {
-    // The run has failed already, for a reason that says more.
-  }
-}
-
-class AddRun {
+class AddRun implements AddingRun {
   readonly #context: AddContext;
   readonly #options: AddOptions;
   readonly #stop = new AbortController();

@@ -2,12 +2,12 @@
  * Permanent roots: a symbolic link anywhere, and one to that link in `gcroots/auto`, where the garbage collector
  * looks. Remove the first and the second means nothing any more.
  */
-import { crypto } from '../../format/crypto.ts';
-import { lstatSync, readlinkSync, renameSync, symlinkSync, unlinkSync } from 'node:fs';
+import { lstatSync, readlinkSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { FerryError } from '../../error.ts';
 import { formatDigest, hashBytes } from '../../format/hash.ts';
 import { printStorePath, type StorePath } from '../../format/store-path.ts';
+import { replaceLink } from '../../system/replace-link.ts';
 import { translateOsError } from '../../system/os-error.ts';
 import { makeDirectory } from './directories.ts';
 import type { StoreLocations } from './locations.ts';
@@ -16,7 +16,7 @@ import type { StoreLocations } from './locations.ts';
 export function addRoot(locations: StoreLocations, link: string, path: StorePath): void {
   const absolute = makeRootLink(locations, link, path);
   const name = formatDigest(hashBytes('sha1', absolute), 'nix32');
-  replaceLink(join(locations.stateDir, 'gcroots', 'auto', name), absolute);
+  makeLink(join(locations.stateDir, 'gcroots', 'auto', name), absolute);
 }
 
 /**
@@ -35,7 +35,7 @@ export function makeRootLink(
     }
   }
   requireReplaceable(absolute, storeDir);
-  replaceLink(absolute, printStorePath(storeDir, path));
+  makeLink(absolute, printStorePath(storeDir, path));
   return absolute;
 }
 
@@ -53,18 +53,10 @@ function requireReplaceable(link: string, storeDir: string): void {
   });
 }
 
-/** In one step, so that there is a root at every moment. */
-function replaceLink(link: string, target: string): void {
+function makeLink(link: string, target: string): void {
   makeDirectory(dirname(link));
-  const temporary = `${link}.tmp-${process.pid}-${crypto().randomBytes(6).toString('hex')}`;
   try {
-    symlinkSync(target, temporary);
-    try {
-      renameSync(temporary, link);
-    } catch (error) {
-      unlinkSync(temporary);
-      throw error;
-    }
+    replaceLink(link, target);
   } catch (error) {
     throw translateOsError(error, 'make link', link);
   }

@@ -2,12 +2,12 @@
  * Profiles: a link that leads to a generation, which is a link to a store path; generations are numbered, and never
  * change once made. (Nix manual, "Profiles".)
  */
-import { lstatSync, readdirSync, readlinkSync, renameSync, symlinkSync, unlinkSync } from 'node:fs';
+import { lstatSync, readdirSync, readlinkSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { FerryError } from '../../error.ts';
-import { crypto } from '../../format/crypto.ts';
 import { printStorePath, type StorePath } from '../../format/store-path.ts';
 import { loadFlock } from '../../system/flock.ts';
+import { replaceLink } from '../../system/replace-link.ts';
 import { translateOsError } from '../../system/os-error.ts';
 import type { CallOptions } from '../store.ts';
 import { makeDirectory } from './directories.ts';
@@ -35,7 +35,7 @@ export async function addGeneration(
     const isNewest = newest > 0 && readlinkSync(generationLink(profile, newest)) === target;
     const number = isNewest ? newest : newest + 1;
     if (!isNewest) await store.addRoot(generationLink(profile, number), path, { signal });
-    replaceLink(profile, basename(generationLink(profile, number)));
+    switchLink(profile, basename(generationLink(profile, number)));
   } finally {
     lock.release();
   }
@@ -79,18 +79,10 @@ function requireProfile(profile: string): void {
   );
 }
 
-/** In one step, so that there is a profile at every moment. */
-function replaceLink(link: string, target: string): void {
-  const temporary = `${link}.tmp-${process.pid}-${crypto().randomBytes(6).toString('hex')}`;
+function switchLink(profile: string, target: string): void {
   try {
-    symlinkSync(target, temporary);
-    try {
-      renameSync(temporary, link);
-    } catch (error) {
-      unlinkSync(temporary);
-      throw error;
-    }
+    replaceLink(profile, target);
   } catch (error) {
-    throw translateOsError(error, 'switch profile', link);
+    throw translateOsError(error, 'switch profile', profile);
   }
 }

@@ -13,7 +13,7 @@ export interface Attendant {
   readonly onFailed: (error: unknown) => void;
 }
 
-/** A tree on this machine that isn't read as a stream is told nothing of. */
+/** Of a tree or a file on this machine that isn't read as a stream nothing is told. */
 export function attendedStream(nar: NarStream, attendant: Attendant): NarStream {
   const { path, tree, isIndependent, compressed } = nar;
   return {

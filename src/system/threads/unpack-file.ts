@@ -27,7 +27,7 @@ export function unpackFile(nar: NarFile, job: UnpackJob, context: JobContext): J
     const check = new FileCheck(nar);
     // Known before anything is made of it.
     if (found.size !== (nar.bytes ?? found.size)) throw wrongSize(found.size, nar.bytes);
-    const plain = new StreamUnpacker(job, context);
+    using plain = new StreamUnpacker(job, context);
     using unpacker =
       nar.compression === 'none' ? plain : new CompressedUnpacker(nar.compression, plain);
     for (;;) {
@@ -59,7 +59,7 @@ class FileCheck {
   update(chunk: Uint8Array): void {
     const { bytes, bytesMax } = this.#nar;
     this.#size += chunk.length;
-    const max = bytes ?? bytesMax;
+    const max = Math.min(bytes ?? bytesMax, bytesMax);
     if (this.#size > max) throw new FerryError('corrupt', `it is longer than ${max} bytes`);
     this.#hash?.update(chunk);
   }
