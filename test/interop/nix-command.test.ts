@@ -28,7 +28,12 @@ function told({ status, stdout, stderr }: Finished): object {
     .split('\n')
     .filter((line) => !/^(don't know how|  \/nix\/store|removing stale)/.test(line))
     .join('\n');
-  return { status, stdout: stdout.replaceAll(COLOURS, ''), stderr: lines };
+  return { status, stdout: stdout.replaceAll(COLOURS, ''), stderr: inAnyOrder(lines) };
+}
+
+/** Nix verifies several paths at a time, and tells of them as its threads come to it. */
+function inAnyOrder(lines: string): string {
+  return lines.includes("checking '") ? lines.split('\n').sort().join('\n') : lines;
 }
 
 /** Errors are worded differently: that there is one, and no output, is what counts. */
