@@ -157,8 +157,8 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
   },
   {
     name: 'nix-store',
-    summary: 'Stand in for nix-store: --serve so far',
-    load: async () => (await import('./compat/nix-store.ts')).nixStore,
+    summary: 'Stand in for nix-store',
+    load: async () => (await import('./compat/nix-store/nix-store.ts')).nixStore,
   },
   {
     name: 'completions',

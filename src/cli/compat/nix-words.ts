@@ -20,7 +20,6 @@ const IGNORED: Readonly<Record<string, number>> = {
   '--print-build-logs': 0,
   '-L': 0,
   '--readonly-mode': 0,
-  '--repair': 0,
   '--log-format': 1,
   '--max-jobs': 1,
   '-j': 1,

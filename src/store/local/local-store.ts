@@ -5,6 +5,7 @@ import { FerryError } from '../../error.ts';
 import { hashPartLength, printStorePath, type StorePath } from '../../format/store-path.ts';
 import { isNix32 } from '../../bytes/nix32.ts';
 import type { PathInfo } from '../../format/path-info.ts';
+import { graphOfInfos } from '../../format/reference-graph.ts';
 import { isSignature } from '../../format/signature.ts';
 import type { TreeWorkers } from '../../system/tree-jobs.ts';
 import type {
@@ -176,6 +177,21 @@ export async function openLocalStore(options: LocalStoreOptions): Promise<LocalS
       const invalid = asked.find((root) => !closure.has(root));
       if (invalid !== undefined) throw notValid(invalid);
       return closure;
+    },
+
+    async queryReferenceGraph(roots, { includeOutputs = false, signal } = {}) {
+      const asked = [...roots];
+      const graph = await ask(
+        graphOfInfos(new Map()),
+        (queries) => {
+          const invalid = asked.find((root) => !queries.isValid(root));
+          if (invalid !== undefined) throw notValid(invalid);
+          return queries.graphOf(asked, includeOutputs);
+        },
+        { signal },
+      );
+      if (asked[0] !== undefined && graph.paths.length === 0) throw notValid(asked[0]);
+      return graph;
     },
 
     queryOutputs: (drvs, callOptions) =>
