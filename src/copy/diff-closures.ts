@@ -2,6 +2,7 @@
  * What differs between two closures, by package: which versions came and went, and how much larger it became. Package and
  * version are read out of the names of paths, as Nix does, which is a guess that mostly holds.
  */
+import { packageOf } from '../format/package-name.ts';
 import type { PathInfo } from '../format/path-info.ts';
 import { nameOf } from '../format/store-path.ts';
 
@@ -51,7 +52,7 @@ interface Package {
 function groupByPackage(infos: Iterable<PathInfo>): Map<string, Package> {
   const packages = new Map<string, Package>();
   for (const info of infos) {
-    const { name, version } = splitPackageName(withoutOutput(nameOf(info.path)));
+    const { name, version } = packageOf(nameOf(info.path));
     const found = packages.get(name) ?? { versions: new Set(), narSize: 0 };
     packages.set(name, found);
     found.versions.add(version);
@@ -62,17 +63,4 @@ function groupByPackage(infos: Iterable<PathInfo>): Map<string, Package> {
 
 function lacking(one: Package | undefined, other: Package | undefined): string[] {
   return [...(one?.versions ?? [])].filter((version) => !other?.versions.has(version)).sort();
-}
-
-/** `glibc-2.38-bin` is the output `bin` of `glibc-2.38`. A version such as `unstable` looks just like one. */
-function withoutOutput(name: string): string {
-  return /^(.*)-(?:[a-z]+|lib32|lib64)$/.exec(name)?.[1] ?? name;
-}
-
-/** The version begins at the first dash that no letter follows: `python3.11-foo-1.2`. Without one it is ''. */
-export function splitPackageName(text: string): { name: string; version: string } {
-  const at = /-[^A-Za-z]/.exec(text)?.index;
-  return at === undefined
-    ? { name: text, version: '' }
-    : { name: text.slice(0, at), version: text.slice(at + 1) };
 }

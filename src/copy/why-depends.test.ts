@@ -4,7 +4,8 @@ import { samplePath } from '../../test/conformance/nars.ts';
 import type { PathInfo } from '../format/path-info.ts';
 import type { StorePath } from '../format/store-path.ts';
 import { sumClosures } from './closure-sizes.ts';
-import { diffClosures, splitPackageName } from './diff-closures.ts';
+import { splitPackageName } from '../format/package-name.ts';
+import { diffClosures } from './diff-closures.ts';
 import { distancesTo, whyDepends } from './why-depends.ts';
 
 function info(name: string, narSize: number, ...references: readonly PathInfo[]): PathInfo {
