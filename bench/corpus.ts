@@ -8,11 +8,19 @@ import { join } from 'node:path';
 import { type NixHome, openNixHome } from '../test/support/nix-home.ts';
 import { findNix, type NixPeer } from '../test/support/peers.ts';
 import { removeTree } from '../test/support/temp.ts';
+import { buildDatabase } from './database-set.ts';
 import { buildDebianClosure } from './debian-closure.ts';
 import { benchDirectory } from './directory.ts';
 import { buildBigFile, buildChain, buildTinyPaths } from './made-sets.ts';
 
-const setNames = ['debian', 'tiny-1000', 'tiny-10000', 'chain-300', 'big-file'] as const;
+const setNames = [
+  'debian',
+  'tiny-1000',
+  'tiny-10000',
+  'chain-300',
+  'big-file',
+  'hundred-thousand',
+] as const;
 export type SetName = (typeof setNames)[number];
 
 export interface CorpusSet {
@@ -26,6 +34,9 @@ export interface CorpusSet {
 
 type Recorded = Omit<CorpusSet, 'root'>;
 
+/** Of store paths on one command line: Linux takes two megabytes. */
+const ARGUMENTS_MAX = 10_000;
+
 const BIG_FILE_BYTES = 4 * 1024 ** 3;
 
 const builders: Readonly<Record<SetName, (home: NixHome) => Promise<string>>> = {
@@ -34,6 +45,7 @@ const builders: Readonly<Record<SetName, (home: NixHome) => Promise<string>>> = 
   'tiny-10000': (home) => buildTinyPaths(home, 10_000),
   'chain-300': (home) => buildChain(home, 300),
   'big-file': (home) => buildBigFile(home, BIG_FILE_BYTES),
+  'hundred-thousand': (home) => buildDatabase(home, 100_000),
 };
 
 /** Builds the set where it isn't there yet; `say` hears of that. */
@@ -68,11 +80,13 @@ export function corpusNix(): NixPeer {
 
 async function weigh(home: NixHome, path: string): Promise<Omit<Recorded, 'path'>> {
   const requisites = (await home.runOk('nix-store', ['--query', '--requisites', path])).split('\n');
-  const sizes = await home.runOk('nix-store', ['--query', '--size', ...requisites]);
-  return {
-    pathCount: requisites.length,
-    narSizeBytes: sizes.split('\n').reduce((sum, size) => sum + Number(size), 0),
-  };
+  let narSizeBytes = 0;
+  for (let at = 0; at < requisites.length; at += ARGUMENTS_MAX) {
+    const some = requisites.slice(at, at + ARGUMENTS_MAX);
+    const sizes = await home.runOk('nix-store', ['--query', '--size', ...some]);
+    narSizeBytes += sizes.split('\n').reduce((sum, size) => sum + Number(size), 0);
+  }
+  return { pathCount: requisites.length, narSizeBytes };
 }
 
 function recordFile(): string {

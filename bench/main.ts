@@ -7,23 +7,26 @@
  */
 import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { setCommandStage, type CommandRow } from './command-row.ts';
 import { ensureSet } from './corpus.ts';
-import { measureInTurn } from './measure.ts';
+import { measureInTurn, type Contender } from './measure.ts';
 import type { Row } from './row.ts';
 import { cacheRows } from './rows/cache.ts';
 import { latencyRows } from './rows/latency.ts';
 import { localRows } from './rows/local.ts';
+import { lookingRows } from './rows/looking.ts';
 import { memoryRows } from './rows/memory.ts';
 import { sshRows } from './rows/ssh.ts';
 import { ferryProgram, setStage, type ToolName, toolNames } from './stage.ts';
 import { formatHeader, formatRow, type Results } from './table.ts';
 
-const rows: readonly Row[] = [
+const rows: readonly (Row | CommandRow)[] = [
   ...localRows,
   ...sshRows,
   ...cacheRows,
   ...latencyRows,
   ...memoryRows,
+  ...lookingRows,
 ];
 
 const { values, positionals } = parseArgs({
@@ -51,9 +54,13 @@ for (const row of rows) {
   }
 }
 
-async function runRow(row: Row, compared: readonly ToolName[]): Promise<Results> {
+async function runRow(row: Row | CommandRow, compared: readonly ToolName[]): Promise<Results> {
   const set = await ensureSet(row.set, (line) => console.error(line));
-  await using stage = await setStage(row, set);
-  const contenders = new Map(compared.map((tool) => [tool, stage.contender(tool)]));
+  await using stage = 'command' in row ? await setCommandStage(row, set) : await setStage(row, set);
+  const contenders = new Map<ToolName, Contender>();
+  for (const tool of compared) {
+    const contender = stage.contender(tool);
+    if (contender !== undefined) contenders.set(tool, contender);
+  }
   return await measureInTurn(contenders, Math.min(rounds, row.roundsMax ?? rounds));
 }

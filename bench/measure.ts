@@ -8,6 +8,8 @@ export interface Contender {
   readonly program: string;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
+  /** Where it runs; where the benchmark does if absent. */
+  readonly cwd?: string;
   /** Before each run, not measured: empties the destination. */
   prepare(): Promise<void>;
   /** After each run, not measured: fails where the work wasn't done. */
@@ -70,6 +72,7 @@ async function measureOnce(contender: Contender): Promise<Run> {
   const start = performance.now();
   const { status, stderr } = await run(program, args, {
     env: contender.env,
+    cwd: contender.cwd,
     timeoutMs: TIMEOUT_MS,
   });
   const elapsedMs = performance.now() - start;

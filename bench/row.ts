@@ -11,12 +11,13 @@ export interface CacheEnd {
 /** `ssh`, `ssh-ng`: a plain Nix behind a real sshd on loopback. */
 export type End = 'local' | 'ssh' | 'ssh-ng' | CacheEnd;
 
-/** The bar is for reading: falling short of it fails nothing. */
-export type Bar =
+/** The bar is for reading: falling short of it fails nothing. Met is what meets all that it says. */
+export interface Bar {
   /** Of the time that Nix takes. */
-  | { readonly ratioMax: number }
-  | { readonly secondsMax: number }
-  | { readonly peakBytesMax: number };
+  readonly ratioMax?: number;
+  readonly secondsMax?: number;
+  readonly peakBytesMax?: number;
+}
 
 export interface Row {
   /** For the command line. */

@@ -8,7 +8,7 @@ import { openNixHome } from '../test/support/nix-home.ts';
 import { runOk } from '../test/support/run.ts';
 import { makeTempDirectory, ramDirectory, removeTree } from '../test/support/temp.ts';
 import { corpusNix, type CorpusSet } from './corpus.ts';
-import { benchDirectory, checkout } from './directory.ts';
+import { checkout } from './directory.ts';
 import { ensureCache, openEnd } from './ends.ts';
 import type { Contender } from './measure.ts';
 import type { Row } from './row.ts';
@@ -28,9 +28,7 @@ const TIMEOUT_MS = 15 * 60_000;
 /** Use as `await using stage = await setStage(row, set)`. */
 export async function setStage(row: Row, set: CorpusSet): Promise<Stage> {
   await using resources = new AsyncDisposableStack();
-  const ram = hasRamFor(set);
-  if (!ram) mkdirSync(benchDirectory(), { recursive: true });
-  const temp = resources.use(makeTempDirectory({ prefix: 'ferry-bench-', ram }));
+  const temp = resources.use(makeTempDirectory({ prefix: 'ferry-bench-', ram: hasRamFor(set) }));
   const source = openNixHome(corpusNix(), temp.join('source'));
   const destination = openNixHome(corpusNix(), temp.join('destination'));
   await runOk('cp', ['--archive', '--', set.root, source.root], { timeoutMs: TIMEOUT_MS });
@@ -67,7 +65,7 @@ export async function setStage(row: Row, set: CorpusSet): Promise<Stage> {
 }
 
 /** Whether memory holds it twice, with a quarter to spare. */
-function hasRamFor(set: CorpusSet): boolean {
+export function hasRamFor(set: CorpusSet): boolean {
   const { bavail, bsize } = statfsSync(ramDirectory());
   return bavail * bsize > set.narSizeBytes * 2.5;
 }

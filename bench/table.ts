@@ -1,6 +1,6 @@
 /** The table that the benchmark prints, a line at a time: a row is known long before the last one is. */
 import type { Failed, Measured } from './measure.ts';
-import type { Bar, Row } from './row.ts';
+import type { Bar } from './row.ts';
 import type { ToolName } from './stage.ts';
 
 export type Results = ReadonlyMap<ToolName, Measured | Failed>;
@@ -10,7 +10,7 @@ const COLUMNS = [
   ['nix', 10],
   ['ferry', 10],
   ['ratio', 7],
-  ['bar', 16],
+  ['bar', 22],
   ['peak memory, nix / ferry', 24],
 ] as const;
 
@@ -19,7 +19,10 @@ export function formatHeader(): string {
   return `${formatLine(names)}\n${COLUMNS.map(([, width]) => '-'.repeat(width)).join('-+-')}`;
 }
 
-export function formatRow(row: Row, results: Results): string {
+export function formatRow(
+  row: { readonly what: string; readonly bar: Bar },
+  results: Results,
+): string {
   const [nix, ferry] = [results.get('nix'), results.get('ferry')];
   return formatLine([
     row.what,
@@ -46,10 +49,13 @@ function formatPeak(result: Measured | Failed | undefined): string {
   return `${(result.peakBytes / 1e6).toFixed(0)} MB`;
 }
 
-function formatBar(bar: Bar): string {
-  if ('ratioMax' in bar) return `${bar.ratioMax} x nix`;
-  if ('secondsMax' in bar) return `${bar.secondsMax} s`;
-  return `${bar.peakBytesMax / 1e6} MB`;
+function formatBar({ ratioMax, secondsMax, peakBytesMax }: Bar): string {
+  const parts = [
+    ...(ratioMax === undefined ? [] : [`${ratioMax} x nix`]),
+    ...(secondsMax === undefined ? [] : [`${secondsMax} s`]),
+    ...(peakBytesMax === undefined ? [] : [`${peakBytesMax / 1e6} MB`]),
+  ];
+  return parts.join(', ');
 }
 
 function judge(
@@ -58,14 +64,19 @@ function judge(
   ferry: Measured | Failed | undefined,
 ): string {
   if (!isMeasured(ferry)) return '';
-  if ('secondsMax' in bar) return verdict(ferry.medianMs / 1000, bar.secondsMax);
-  if ('peakBytesMax' in bar) return verdict(ferry.peakBytes, bar.peakBytesMax);
-  return verdict(isMeasured(nix) ? ferry.medianMs / nix.medianMs : undefined, bar.ratioMax);
+  const ratio = isMeasured(nix) ? ferry.medianMs / nix.medianMs : undefined;
+  const judged = [
+    isMet(ratio, bar.ratioMax),
+    isMet(ferry.medianMs / 1000, bar.secondsMax),
+    isMet(ferry.peakBytes, bar.peakBytesMax),
+  ].filter((each) => each !== undefined);
+  if (judged.length === 0) return '';
+  return judged.includes(false) ? 'missed' : 'met';
 }
 
-function verdict(value: number | undefined, max: number): string {
-  if (value === undefined) return '';
-  return value <= max ? 'met' : 'missed';
+/** Undefined where there is nothing to compare. */
+function isMet(value: number | undefined, max: number | undefined): boolean | undefined {
+  return value === undefined || max === undefined ? undefined : value <= max;
 }
 
 function isMeasured(result: Measured | Failed | undefined): result is Measured {
