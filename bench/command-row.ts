@@ -41,9 +41,9 @@ export interface CommandPlace {
   /** For files that commands write, in memory too. */
   readonly directory: string;
   /** The program of that name: real Nix's, or ferry under this name. `ferry` is ferry for either. */
-  program(tool: ToolName, name: string): string;
+  readonly program: (tool: ToolName, name: string) => string;
   /** Empties the destination. */
-  empty(): void;
+  readonly empty: () => void;
 }
 
 export interface CommandStage extends AsyncDisposable {
