@@ -21,6 +21,11 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
     load: async () => (await import('./commands/copy.ts')).copy,
   },
   {
+    name: 'export',
+    summary: 'Write a closure to a file, for another machine to import',
+    load: async () => (await import('./commands/export.ts')).exportCommand,
+  },
+  {
     name: 'realise',
     summary: 'Fetch paths and all they refer to from substituters',
     load: async () => (await import('./commands/realise.ts')).realise,

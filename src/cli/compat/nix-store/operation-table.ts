@@ -13,6 +13,11 @@ export interface OperationEntry {
 
 export const operationTable: readonly OperationEntry[] = [
   {
+    flags: ['--export'],
+    summary: 'Write paths to stdout as one stream',
+    load: async () => (await import('./export.ts')).exportOperation,
+  },
+  {
     flags: ['--serve'],
     summary: 'Answer the serve protocol on stdin and stdout, as ssh:// wants it',
     takesStdin: true,
