@@ -7,6 +7,7 @@ import { narTarget } from './nar.ts';
 import { netrcTarget } from './netrc.ts';
 import { nixAnswerTarget } from './nix-answer.ts';
 import { nixConfTarget } from './nix-conf.ts';
+import { registrationTarget } from './registration.ts';
 import { s3Target } from './s3.ts';
 import { serveTargets } from './serve.ts';
 import { textTargets } from './texts.ts';
@@ -18,6 +19,7 @@ export const fuzzTargets: readonly FuzzTarget[] = [
   nixAnswerTarget,
   nixConfTarget,
   exportTarget,
+  registrationTarget,
   ...compressionTargets,
   s3Target,
   ...cacheTargets,
