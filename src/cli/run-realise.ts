@@ -2,19 +2,21 @@
 import { resolve } from 'node:path';
 import { explainAbsence } from '../copy/realise-errors.ts';
 import { planRealisation } from '../copy/realise-plan.ts';
-import { realiseWhatCanBe } from '../copy/realise.ts';
 import { FerryError } from '../error.ts';
 import { printStorePath, type StorePath } from '../format/store-path.ts';
-import type { Store } from '../store/store.ts';
-import type { SubstituterStore } from '../store/wrap/substituters.ts';
-import { requireLocalStore } from './as-local-store.ts';
+import { requireRootedStore } from './as-daemon-store.ts';
 import type { CommandContext } from './context.ts';
-import { exitStatusOf, partialStatus, printable } from './errors.ts';
-import { joinConfigured } from './join-substituters.ts';
+import { exitStatusOf, partialStatus } from './errors.ts';
+import {
+  fetchPaths,
+  openFetching,
+  progressOf,
+  type FetchFailures,
+  type Fetching,
+} from './fetch-paths.ts';
 import { findTargets, parseRealiseWord, type RealiseTargets } from './realise-targets.ts';
-import { openSession, type Session } from './session.ts';
-import { jsonPlan, jsonProgress } from './ui/copy-json.ts';
-import { showCopy, type CopyProgress } from './ui/copy-progress.ts';
+import { openSession } from './session.ts';
+import { jsonPlan } from './ui/copy-json.ts';
 import { dryRunStatus, renderPlan } from './ui/render-plan.ts';
 
 export interface RealiseRequest {
@@ -37,38 +39,20 @@ export async function runRealise(
   context: CommandContext,
   request: RealiseRequest,
 ): Promise<number> {
-  const { substituters: named, checkSigs, addRoot } = request;
+  const { substituters: named, checkSigs, keepGoing, addRoot } = request;
   await using session = openSession(context);
   const store = await session.open(request.store);
-  if (addRoot !== undefined) requireLocalStore(store, ROOT);
+  if (addRoot !== undefined) requireRootedStore(store);
   const uris = named.length > 0 ? named : undefined;
-  const substituters = joinConfigured(session, store, { uris, checkSigs });
-  const scene: Scene = {
-    context,
-    session,
-    store,
-    substituters,
-    // A store that fetches by itself does so from its own, unless others are named.
-    isOwn: store.features.has('substitute') && uris === undefined,
-    request,
-  };
+  const fetching = openFetching(context, session, store, { uris, checkSigs, keepGoing });
+  const scene: Scene = { ...fetching, request };
   const targets = await targetsOf(scene);
   return request.dryRun ? await tellPlan(scene, targets) : await realiseAll(scene, targets);
 }
 
-const ROOT = 'make a root for a path of';
-
-interface Scene {
-  readonly context: CommandContext;
-  readonly session: Session;
-  readonly store: Store;
-  readonly substituters: SubstituterStore;
-  /** The store asks substituters of its own. */
-  readonly isOwn: boolean;
+interface Scene extends Fetching {
   readonly request: RealiseRequest;
 }
-
-type Failures = ReadonlyMap<StorePath, Error>;
 
 /** A derivation that isn't there is fetched first: its outputs stand in it. */
 async function targetsOf(scene: Scene): Promise<readonly RealiseTargets[]> {
@@ -86,8 +70,8 @@ async function targetsOf(scene: Scene): Promise<readonly RealiseTargets[]> {
 async function realiseAll(scene: Scene, targets: readonly RealiseTargets[]): Promise<number> {
   const { context, store, request } = scene;
   const { keepGoing, json, addRoot } = request;
-  const progress = progressOf(scene);
-  let failures: Failures;
+  const progress = progressOf(scene, { json });
+  let failures: FetchFailures;
   try {
     failures = await fetchPaths(
       scene,
@@ -117,42 +101,7 @@ async function realiseAll(scene: Scene, targets: readonly RealiseTargets[]): Pro
 
 async function makeRoot({ context, store }: Scene, link: string, path: StorePath): Promise<void> {
   const { cwd, signal } = context;
-  await requireLocalStore(store, ROOT).addRoot(resolve(cwd, link), path, { signal });
-}
-
-async function fetchPaths(
-  { context, session, store, substituters, isOwn, request }: Scene,
-  paths: readonly StorePath[],
-  progress?: CopyProgress,
-): Promise<Failures> {
-  const { signal } = context;
-  if (isOwn) return await letFetch(store, paths, signal);
-  const { checkSigs, keepGoing } = request;
-  const { failures } = await realiseWhatCanBe(store, substituters, paths, {
-    signal,
-    checkSigs,
-    keepGoing,
-    onEvent: progress?.onEvent,
-    onWarning: (message) => session.onLine(printable(`warning: ${message}`)),
-  });
-  return failures;
-}
-
-async function letFetch(
-  store: Store,
-  paths: readonly StorePath[],
-  signal: AbortSignal,
-): Promise<Failures> {
-  const hold = store.features.has('hold');
-  const valid = await store.queryValidPaths(paths, { substitute: true, hold, signal });
-  const failures = new Map<StorePath, Error>();
-  for (const path of paths) {
-    if (valid.has(path)) continue;
-    const printed = printStorePath(store.storeDir, path);
-    const problem = `cannot realise "${printed}": "${store.uri}" has no substituter that gives it`;
-    failures.set(path, new FerryError('not-found', problem, { path: printed, store: store.uri }));
-  }
-  return failures;
+  await requireRootedStore(store).addRoot(resolve(cwd, link), path, { signal });
 }
 
 async function tellPlan(scene: Scene, targets: readonly RealiseTargets[]): Promise<number> {
@@ -170,14 +119,4 @@ async function tellPlan(scene: Scene, targets: readonly RealiseTargets[]): Promi
     throw explainAbsence(store.storeDir, path, absent, substituters.explain(absent));
   }
   return dryRunStatus(plan);
-}
-
-function progressOf({ context, session, store, substituters, request }: Scene): CopyProgress {
-  const { storeDir } = store;
-  const way = (path: StorePath): string => `from '${substituters.sourceOf(path)?.uri ?? ''}'`;
-  const progress = request.json
-    ? jsonProgress(context, storeDir)
-    : showCopy(context, { storeDir, way });
-  session.onLine = progress.print;
-  return progress;
 }

@@ -16,6 +16,8 @@ export interface DaemonStore extends Store {
   readonly release: string | undefined;
   /** Whether we may do everything there; undefined where it doesn't say. */
   readonly isTrusted: boolean | undefined;
+  /** Whether the files of its store are those of this machine. */
+  readonly isHere: boolean;
   queryAllValidPaths(options?: CallOptions): Promise<StorePath[]>;
   /** @throws FerryError `usage` for what is no hash part. */
   queryPathFromHashPart(hashPart: string, options?: CallOptions): Promise<StorePath | undefined>;

@@ -52,6 +52,10 @@ export class WorkerStore extends BaseWorkerStore implements DaemonStore {
     }
   }
 
+  get isHere(): boolean {
+    return this.trees !== undefined;
+  }
+
   queryAllValidPaths({ signal }: CallOptions = {}): Promise<StorePath[]> {
     return this.ask(queryAllValidPaths, undefined, { signal }).then((paths) => [...paths]);
   }
