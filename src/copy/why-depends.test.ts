@@ -3,7 +3,6 @@ import { test } from 'node:test';
 import { samplePath } from '../../test/conformance/nars.ts';
 import type { PathInfo } from '../format/path-info.ts';
 import type { StorePath } from '../format/store-path.ts';
-import { sumClosures } from './closure-sizes.ts';
 import { splitPackageName } from '../format/package-name.ts';
 import { diffClosures } from './diff-closures.ts';
 import { distancesTo, whyDepends } from './why-depends.ts';
@@ -61,11 +60,6 @@ test('distances are counted in references', () => {
     [target, near, far, top, aside].map(({ path }) => distances.get(path)),
     [0, 1, 2, 2, undefined],
   );
-});
-
-test('a closure counts each of its paths once', () => {
-  const sums = sumClosures(closure, [top.path, far.path, target.path], ({ narSize }) => narSize);
-  assert.deepEqual([...sums.values()], [11_111, 111, 1]);
 });
 
 test('packages are compared by name, with versions that came and went', () => {

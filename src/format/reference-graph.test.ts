@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { sortTopologically } from '../copy/order.ts';
 import type { PathInfo } from './path-info.ts';
 import {
+  graphOfEdges,
   graphOfInfos,
   referencesOf,
   reverseGraph,
+  subgraphOf,
   topologicalOrder,
   type ReferenceGraph,
 } from './reference-graph.ts';
@@ -65,6 +67,35 @@ test('a graph reversed twice is the same graph', () => {
         edgesOf(graph).sort(),
       );
       assert.deepEqual(reverseGraph(turned), graph);
+    }),
+  );
+});
+
+test('a graph is the same in whatever order its edges are told', () => {
+  fc.assert(
+    fc.property(closures, fc.infiniteStream(fc.nat()), (infos, random) => {
+      const graph = graphOfInfos(infos);
+      const edges = [...graph.paths.keys()]
+        .flatMap((n) => [...referencesOf(graph, n)].map((target) => [n, target] as const))
+        .map((edge) => ({ edge, by: random.next().value ?? 0 }))
+        .sort((a, b) => a.by - b.by);
+      const from = edges.map(({ edge }) => edge[0]);
+      const to = edges.map(({ edge }) => edge[1]);
+      assert.deepEqual(graphOfEdges(graph, from, to), graph);
+    }),
+  );
+});
+
+test('what some nodes lead to is a graph of its own', () => {
+  fc.assert(
+    fc.property(closures, fc.subarray([...names.keys()]), (infos, roots) => {
+      const graph = graphOfInfos(infos);
+      const wanted = new Set(roots.map((n) => graph.paths[n] as StorePath));
+      for (const path of wanted) {
+        for (const reference of infos.get(path)?.references ?? []) wanted.add(reference);
+      }
+      const kept = new Map([...infos].filter(([path]) => wanted.has(path)));
+      assert.deepEqual(subgraphOf(graph, roots), graphOfInfos(kept));
     }),
   );
 });

@@ -48,6 +48,78 @@ export function referencesOf({ offsets, targets }: ReferenceGraph, n: number): U
   return targets.subarray(offsets[n], offsets[n + 1]);
 }
 
+/** What a graph says of its nodes one by one. */
+export type GraphNodes = Pick<ReferenceGraph, 'paths' | 'narSizes'>;
+
+/** References lead from node `from[i]` to node `to[i]`, in any order; none is told twice. Takes linear time. */
+export function graphOfEdges(
+  { paths, narSizes }: GraphNodes,
+  from: ArrayLike<number>,
+  to: ArrayLike<number>,
+): ReferenceGraph {
+  // Sorted by their targets first: turned round, the targets of each node then ascend.
+  const offsets = new Uint32Array(paths.length + 1);
+  for (let i = 0; i < to.length; i++) {
+    const end = (to[i] ?? 0) + 1;
+    offsets[end] = (offsets[end] ?? 0) + 1;
+  }
+  for (let n = 0; n < paths.length; n++) offsets[n + 1] = (offsets[n + 1] ?? 0) + (offsets[n] ?? 0);
+  const next = offsets.slice();
+  const targets = new Uint32Array(to.length);
+  for (let i = 0; i < to.length; i++) {
+    const end = to[i] ?? 0;
+    targets[next[end] ?? 0] = from[i] ?? 0;
+    next[end] = (next[end] ?? 0) + 1;
+  }
+  return reverseGraph({ paths, narSizes, offsets, targets });
+}
+
+/** What these nodes lead to, themselves among it, as a graph of its own. */
+export function subgraphOf(graph: ReferenceGraph, roots: Iterable<number>): ReferenceGraph {
+  const { paths, narSizes, offsets, targets } = graph;
+  const reached = reachedFrom(graph, roots);
+  const kept = [...paths.keys()].filter((n) => reached[n] === 1);
+  if (kept.length === paths.length) return graph;
+  const numbers = new Uint32Array(paths.length);
+  for (const [number, n] of kept.entries()) numbers[n] = number;
+  const keptOffsets = new Uint32Array(kept.length + 1);
+  const keptTargets: number[] = [];
+  for (const [number, n] of kept.entries()) {
+    for (let i = offsets[n] ?? 0; i < (offsets[n + 1] ?? 0); i++) {
+      keptTargets.push(numbers[targets[i] ?? 0] ?? 0);
+    }
+    keptOffsets[number + 1] = keptTargets.length;
+  }
+  return {
+    paths: kept.map((n) => paths[n] as StorePath),
+    narSizes: Float64Array.from(kept, (n) => narSizes[n] ?? 0),
+    offsets: keptOffsets,
+    targets: Uint32Array.from(keptTargets),
+  };
+}
+
+/** By node: 1 where one of `roots` leads to it, or it is one. */
+export function reachedFrom(
+  { paths, offsets, targets }: ReferenceGraph,
+  roots: Iterable<number>,
+): Uint8Array {
+  const reached = new Uint8Array(paths.length);
+  const stack: number[] = [];
+  for (const root of roots) {
+    reached[root] = 1;
+    stack.push(root);
+  }
+  for (let n = stack.pop(); n !== undefined; n = stack.pop()) {
+    for (let i = offsets[n] ?? 0; i < (offsets[n + 1] ?? 0); i++) {
+      const target = targets[i] ?? 0;
+      if (reached[target] === 1) continue;
+      reached[target] = 1;
+      stack.push(target);
+    }
+  }
+  return reached;
+}
+
 /** The same paths with every reference turned round: what a node "refers to" are its referrers, ascending. */
 export function reverseGraph(graph: ReferenceGraph): ReferenceGraph {
   const { paths, narSizes, offsets: from, targets: to } = graph;

@@ -180,18 +180,20 @@ export async function openLocalStore(options: LocalStoreOptions): Promise<LocalS
     },
 
     async queryReferenceGraph(roots, { includeOutputs = false, signal } = {}) {
+      signal?.throwIfAborted();
       const asked = [...roots];
-      const graph = await ask(
-        graphOfInfos(new Map()),
-        (queries) => {
-          const invalid = asked.find((root) => !queries.isValid(root));
-          if (invalid !== undefined) throw notValid(invalid);
-          return queries.graphOf(asked, includeOutputs);
-        },
-        { signal },
-      );
-      if (asked[0] !== undefined && graph.paths.length === 0) throw notValid(asked[0]);
-      return graph;
+      const readable = connection.forReading();
+      if (readable === undefined) {
+        if (asked[0] !== undefined) throw notValid(asked[0]);
+        return graphOfInfos(new Map());
+      }
+      const { queryReferenceGraph } = await import('./reference-graph.ts');
+      const { db, queries } = readable;
+      return await db.read(() => {
+        const invalid = asked.find((root) => !queries.isValid(root));
+        if (invalid !== undefined) throw notValid(invalid);
+        return queryReferenceGraph(db, asked, { storeDir, includeOutputs });
+      }, signal);
     },
 
     queryOutputs: (drvs, callOptions) =>

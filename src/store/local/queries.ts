@@ -1,6 +1,5 @@
 /** What the database of a store is asked. Nothing here waits or changes anything. */
 import type { PathInfo } from '../../format/path-info.ts';
-import type { ReferenceGraph } from '../../format/reference-graph.ts';
 import {
   compareStorePaths,
   isStorePathBaseName,
@@ -10,6 +9,7 @@ import {
   type StorePath,
 } from '../../format/store-path.ts';
 import type { SqliteDatabase } from '../../system/sqlite.ts';
+import { closureSql } from './closure-sql.ts';
 import { infoColumns, infoOfRow, type InfoRow } from './rows.ts';
 
 /** To be called within `SqliteDatabase.read` or a transaction, so that answers of one call fit together. */
@@ -22,8 +22,6 @@ export interface StoreQueries {
    * be spread over time by whoever iterates.
    */
   closureOf(roots: Iterable<StorePath>, includeOutputs: boolean): Iterable<[StorePath, PathInfo]>;
-  /** The same without infos. */
-  graphOf(roots: Iterable<StorePath>, includeOutputs: boolean): ReferenceGraph;
   /** Valid outputs of a derivation. */
   outputsOf(drv: StorePath): StorePath[];
   /** Valid derivations that have this path as an output. */
@@ -35,13 +33,6 @@ export interface StoreQueries {
 
 /** With the references last, a blank between each two. */
 type Row = readonly [...InfoRow, string | null];
-
-type GraphRow = readonly [
-  id: number,
-  path: string,
-  narSize: number | null,
-  references: string | null,
-];
 
 export function makeQueries(db: SqliteDatabase, storeDir: StoreDir): StoreQueries {
   const prefixLength = storeDir.length + 1;
@@ -61,9 +52,8 @@ export function makeQueries(db: SqliteDatabase, storeDir: StoreDir): StoreQuerie
   const byPath = db.query<Row>(
     `select ${infoColumns}, (select group_concat(r.path, ' ') from Refs join ValidPaths r on reference = r.id where referrer = v.id) from ValidPaths v where path = ?`,
   );
-  // The whole walk is one statement: coming back here for each path would take three times as long.
-  const closure = db.query<Row>(closureSql(infoColumns, ''));
-  const closureWithOutputs = db.query<Row>(closureSql(infoColumns, AND_OUTPUTS));
+  const closure = db.query<Row>(closureSql(infoColumns, { includeOutputs: false }));
+  const closureWithOutputs = db.query<Row>(closureSql(infoColumns, { includeOutputs: true }));
   const referrers = db.query<[string]>(
     'select v.path from ValidPaths r join Refs on reference = r.id join ValidPaths v on referrer = v.id where r.path = ?',
   );
@@ -96,12 +86,6 @@ export function makeQueries(db: SqliteDatabase, storeDir: StoreDir): StoreQuerie
 
   const idOf = (path: StorePath): number | undefined => id.get(print(path))?.[0];
 
-  // Seldom asked: prepared when they are.
-  const graphRows = (roots: Iterable<StorePath>, includeOutputs: boolean): GraphRow[] =>
-    db
-      .query<GraphRow>(closureSql('id, path, narSize', includeOutputs ? AND_OUTPUTS : ''))
-      .all(JSON.stringify(Array.from(roots, print)));
-
   return {
     idOf,
     isValid: (path) => idOf(path) !== undefined,
@@ -118,27 +102,6 @@ export function makeQueries(db: SqliteDatabase, storeDir: StoreDir): StoreQuerie
       for (const row of rows) paths.set(row[0], parse(row[1]));
       return infosOf(rows, paths);
     },
-    graphOf(roots, includeOutputs) {
-      const rows = graphRows(roots, includeOutputs).map(([rowId, path, narSize, references]) => ({
-        rowId,
-        path: parse(path),
-        narSize,
-        references,
-      }));
-      rows.sort((a, b) => compareStorePaths(a.path, b.path));
-      const numbers = new Map(rows.map(({ rowId }, n) => [rowId, n]));
-      const narSizes = new Float64Array(rows.length);
-      const offsets = new Uint32Array(rows.length + 1);
-      const targets: number[] = [];
-      for (const [n, { narSize, references }] of rows.entries()) {
-        narSizes[n] = narSize ?? 0;
-        const some = words(references).flatMap((text) => numbers.get(Number(text)) ?? []);
-        targets.push(...some.sort((a, b) => a - b));
-        offsets[n + 1] = targets.length;
-      }
-      const paths = rows.map(({ path }) => path);
-      return { paths, narSizes, offsets, targets: Uint32Array.from(targets) };
-    },
     outputsOf: (drv) => parseAll(outputs.all(print(drv))),
     deriversOf: (path) => parseAll(derivers.all(print(path))),
     referrersOf: (path) => parseAll(referrers.all(print(path))),
@@ -153,18 +116,4 @@ export function makeQueries(db: SqliteDatabase, storeDir: StoreDir): StoreQuerie
 
 function words(text: string | null): string[] {
   return text === null ? [] : text.split(' ');
-}
-
-/** Part of the walk: the valid outputs of every derivation that it meets. */
-const AND_OUTPUTS =
-  'union select v.id from closure join DerivationOutputs o on o.drv = closure.id join ValidPaths v on v.path = o.path';
-
-/** The columns of every path of a closure, and the numbers of what it refers to, with a blank between each two. */
-function closureSql(columns: string, more: string): string {
-  return `with recursive closure(id) as (
-    select v.id from json_each(?) root cross join ValidPaths v on v.path = root.value
-    union select reference from closure join Refs on referrer = closure.id
-    ${more}
-  ) select ${columns}, (select group_concat(reference, ' ') from Refs where referrer = v.id)
-  from closure cross join ValidPaths v using (id)`;
 }

@@ -1,5 +1,5 @@
 /** The JSON of `nix path-info`, in the three shapes that Nix has had since 2.19. Keys are sorted, as Nix sorts them. */
-import { sumClosures } from '../../../copy/closure-sizes.ts';
+import type { ClosureSums } from '../../../copy/closure-sizes.ts';
 import { formatContentAddress } from '../../../format/content-address.ts';
 import { formatHash } from '../../../format/hash.ts';
 import type { NarInfo } from '../../../format/narinfo.ts';
@@ -19,30 +19,25 @@ export interface PathInfoReport {
   /** Paths that were asked for and aren't valid. */
   readonly invalid: readonly StorePath[];
   /** Absent where they weren't asked for. */
-  readonly closureSizes?: ReadonlyMap<StorePath, number> | undefined;
+  readonly sums?: ClosureSums | undefined;
   /** Empty where the store is no binary cache. */
   readonly files: ReadonlyMap<StorePath, NarInfo>;
-  readonly closure: ReadonlyMap<StorePath, PathInfo>;
 }
 
 export function pathInfoJson(storeDir: StoreDir, report: PathInfoReport): string {
-  const { format, infos, invalid } = report;
+  const { format, infos, invalid, sums, files } = report;
   const name = (path: StorePath): string => (format === 1 ? printStorePath(storeDir, path) : path);
   const downloads =
-    report.closureSizes !== undefined && report.files.size > 0
-      ? sumClosures(
-          report.closure,
-          infos.map(({ path }) => path),
-          ({ path }) => report.files.get(path)?.fileSize ?? 0,
-        )
+    sums !== undefined && files.size > 0
+      ? sums.weighedBy((path) => files.get(path)?.fileSize ?? 0)
       : undefined;
   const entries = new Map<string, object | null>(invalid.map((path) => [name(path), null]));
   for (const info of infos) {
     entries.set(name(info.path), {
       ...describe(storeDir, info, format, name),
-      ...describeFile(report.files.get(info.path)),
-      closureSize: report.closureSizes?.get(info.path),
-      closureDownloadSize: downloads?.get(info.path),
+      ...describeFile(files.get(info.path)),
+      closureSize: sums?.narSizeOf(info.path),
+      closureDownloadSize: downloads?.(info.path),
     });
   }
   const byName = Object.fromEntries(entries);

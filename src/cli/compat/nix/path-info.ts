@@ -1,10 +1,12 @@
 /** `nix path-info` */
 import { computeClosure } from '../../../copy/closure.ts';
-import { sumClosures } from '../../../copy/closure-sizes.ts';
+import { ClosureSums, closureSizes } from '../../../copy/closure-sizes.ts';
 import { sortTopologically } from '../../../copy/order.ts';
+import { loadReferenceGraph } from '../../../copy/reference-graph.ts';
 import { FerryError } from '../../../error.ts';
 import { formatContentAddress } from '../../../format/content-address.ts';
 import type { PathInfo } from '../../../format/path-info.ts';
+import { topologicalOrder, type ReferenceGraph } from '../../../format/reference-graph.ts';
 import { printStorePath, type StorePath } from '../../../format/store-path.ts';
 import type { Store } from '../../../store/store.ts';
 import { nixSize } from './nix-size.ts';
@@ -42,6 +44,13 @@ export const pathInfo: NixVerb = defineVerb({
       const format = options.json ? await formatOf(call.context.stderr, options.jsonFormat) : 1;
       const { signal } = call.context;
       const named = await namedPaths(call, store, words, options);
+      const isWhole = options.recursive || options.all;
+      if (isWhole && !options.json && !options.sigs) {
+        await requireValid(store, named, signal);
+        const graph = await loadReferenceGraph(store, named, { signal });
+        await call.context.stdout.write(linesOf(store, linesOfGraph(graph, options), options));
+        return 0;
+      }
       const known = await store.queryPathInfos(named, { signal });
       const invalid = named.filter((path) => !known.has(path));
       if (!options.json && invalid[0] !== undefined) throw notValid(store, invalid[0]);
@@ -50,36 +59,55 @@ export const pathInfo: NixVerb = defineVerb({
         options.recursive || options.closureSize
           ? await computeClosure(store, valid, { signal })
           : known;
-      const shown = options.recursive ? closure : known;
-      const infos = sortTopologically([...shown.values()]);
-      const closureOf = options.closureSize
-        ? sumClosures(
-            closure,
-            infos.map(({ path }) => path),
-            ({ narSize }) => narSize,
-          )
-        : undefined;
+      const infos = sortTopologically([...(options.recursive ? closure : known).values()]);
+      const sums = options.closureSize ? new ClosureSums(closure, infos) : undefined;
       if (options.json) {
         const files = await readFileInfos(store, closure.keys(), signal);
-        const text = pathInfoJson(store.storeDir, {
-          format,
-          infos,
-          invalid,
-          closureSizes: closureOf,
-          files,
-          closure,
-        });
+        const text = pathInfoJson(store.storeDir, { format, infos, invalid, sums, files });
         await call.context.stdout.write(`${text}\n`);
         return 0;
       }
-      await call.context.stdout.write(
-        linesOf(store, infos, closureOf, options)
-          .map((line) => `${line}\n`)
-          .join(''),
-      );
+      const lines = infos.map((info) => ({
+        path: info.path,
+        size: info.narSize,
+        closureSize: sums?.narSizeOf(info.path),
+        trust: options.sigs ? whyTrusted(info) : undefined,
+      }));
+      await call.context.stdout.write(linesOf(store, lines, options));
       return 0;
     }),
 });
+
+/** What is printed of a path; without sizes and trust it is the path alone. */
+interface Line {
+  readonly path: StorePath;
+  readonly size: number;
+  readonly closureSize?: number | undefined;
+  readonly trust?: readonly string[] | undefined;
+}
+
+/** References first; no infos are needed for that. */
+function linesOfGraph(
+  graph: ReferenceGraph,
+  { closureSize }: { readonly closureSize: boolean },
+): Line[] {
+  const sizes = closureSize ? closureSizes(graph) : undefined;
+  return Array.from(topologicalOrder(graph), (n) => ({
+    path: graph.paths[n] as StorePath,
+    size: graph.narSizes[n] ?? 0,
+    closureSize: sizes?.[n],
+  }));
+}
+
+async function requireValid(
+  store: Store,
+  paths: readonly StorePath[],
+  signal: AbortSignal,
+): Promise<void> {
+  const valid = await store.queryValidPaths(paths, { signal });
+  const invalid = paths.find((path) => !valid.has(path));
+  if (invalid !== undefined) throw notValid(store, invalid);
+}
 
 async function formatOf(
   stderr: { write(text: string): Promise<void> },
@@ -108,21 +136,23 @@ interface LineFlags {
 
 function linesOf(
   store: Store,
-  infos: readonly PathInfo[],
-  closureSizes: ReadonlyMap<StorePath, number> | undefined,
+  lines: readonly Line[],
   { size, closureSize, humanReadable, sigs }: LineFlags,
-): string[] {
-  const widest = Math.max(0, ...infos.map(({ path }) => path.length)) + store.storeDir.length + 1;
+): string {
+  const longest = lines.reduce((max, { path }) => Math.max(max, path.length), 0);
+  const widest = longest + store.storeDir.length + 1;
   const sizeText = (bytes: number): string =>
     `\t${humanReadable ? nixSize(bytes, { aligned: true }) : String(bytes).padStart(11)}`;
-  return infos.map((info) => {
-    const path = printStorePath(store.storeDir, info.path);
-    let line = size || closureSize || sigs ? path.padEnd(widest) : path;
-    if (size) line += sizeText(info.narSize);
-    if (closureSize) line += sizeText(closureSizes?.get(info.path) ?? 0);
-    if (sigs) line += `\t${whyTrusted(info).join(' ')}`;
-    return line;
-  });
+  return lines
+    .map((line) => {
+      const path = printStorePath(store.storeDir, line.path);
+      let text = size || closureSize || sigs ? path.padEnd(widest) : path;
+      if (size) text += sizeText(line.size);
+      if (closureSize) text += sizeText(line.closureSize ?? 0);
+      if (sigs) text += `\t${(line.trust ?? []).join(' ')}`;
+      return `${text}\n`;
+    })
+    .join('');
 }
 
 function whyTrusted(info: PathInfo): string[] {
