@@ -14,6 +14,8 @@ export interface TransferOptions extends CallOptions {
   readonly keepSignatures?: boolean | undefined;
   /** Go on with what doesn't depend on a path that failed. */
   readonly keepGoing?: boolean | undefined;
+  /** Ask the source for paths in just the order of the plan: all that a source that can't go back can do. */
+  readonly keepOrder?: boolean | undefined;
   readonly onEvent?: OnCopyEvent | undefined;
 }
 
@@ -40,7 +42,7 @@ export async function transfer(
     if (destination.addPaths === undefined) {
       throw new FerryError('unsupported', `cannot write to "${destination.uri}"`);
     }
-    const infos = inOrderFor(destination, plan);
+    const infos = options.keepOrder === true ? plan.missing : inOrderFor(destination, plan);
     await destination.addPaths(pathsToAdd(infos, source, signal, onEvent), {
       signal,
       checkSigs,

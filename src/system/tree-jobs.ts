@@ -37,6 +37,18 @@ export interface NarFile {
   readonly bytes?: number | undefined;
   /** The hash that it must have, where that is known. */
   readonly hash?: Hash | undefined;
+  /** Where it is no file by itself but lies in another: `bytes` is its size then. */
+  readonly within?: FileRange | undefined;
+}
+
+/**
+ * Bytes within a file, cut into pieces that have their lengths in front of them, 64 bits each: all are of `pieceBytes`
+ * but the last, which is shorter.
+ */
+export interface FileRange {
+  /** Where the length of the first piece is. */
+  readonly offset: number;
+  readonly pieceBytes: number;
 }
 
 /** What a thread undoes while it reads. */

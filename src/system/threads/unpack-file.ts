@@ -3,9 +3,10 @@
  * writing on one thread with one buffer, so that no byte of it passes the main thread.
  */
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { readU64 } from '../../bytes/byte-reader.ts';
 import { FerryError } from '../../error.ts';
 import { formatHash, hashesEqual, StreamingHash } from '../../format/hash.ts';
-import type { NarFile } from '../tree-jobs.ts';
+import type { FileRange, NarFile } from '../tree-jobs.ts';
 import { CompressedUnpacker } from './compressed-unpacker.ts';
 import { StreamUnpacker, type JobContext } from './jobs.ts';
 import type { JobResult, UnpackJob } from './messages.ts';
@@ -26,15 +27,16 @@ export function unpackFile(nar: NarFile, job: UnpackJob, context: JobContext): J
     if (!found.isFile()) throw new FerryError('corrupt', 'it is not a regular file');
     const check = new FileCheck(nar);
     // Known before anything is made of it.
-    if (found.size !== (nar.bytes ?? found.size)) throw wrongSize(found.size, nar.bytes);
+    if (nar.within === undefined && found.size !== (nar.bytes ?? found.size)) {
+      throw wrongSize(found.size, nar.bytes);
+    }
     using plain = new StreamUnpacker(job, context);
     using unpacker =
       nar.compression === 'none' ? plain : new CompressedUnpacker(nar.compression, plain);
-    for (;;) {
+    const read =
+      nar.within === undefined ? readAll(fd) : readPieces(fd, nar.within, nar.bytes ?? 0);
+    for (const chunk of read) {
       context.checkpoint();
-      const count = readSync(fd, buffer, 0, BUFFER_BYTES, null);
-      if (count === 0) break;
-      const chunk = buffer.subarray(0, count);
       check.update(chunk);
       unpacker.push(chunk);
     }
@@ -42,6 +44,40 @@ export function unpackFile(nar: NarFile, job: UnpackJob, context: JobContext): J
     return unpacker.end();
   } finally {
     closeSync(fd);
+  }
+}
+
+/** Each chunk is the buffer again. */
+function* readAll(fd: number): Generator<Uint8Array, void, undefined> {
+  for (;;) {
+    const count = readSync(fd, buffer, 0, BUFFER_BYTES, null);
+    if (count === 0) break;
+    yield buffer.subarray(0, count);
+  }
+}
+
+function* readPieces(
+  fd: number,
+  { offset, pieceBytes }: FileRange,
+  bytes: number,
+): Generator<Uint8Array, void, undefined> {
+  const head = new Uint8Array(8);
+  let at = offset;
+  for (let left = bytes; left >= 0; left -= pieceBytes) {
+    const size = Math.min(left, pieceBytes);
+    at += readSync(fd, head, 0, head.length, at);
+    if (readU64(head, 0) !== size) {
+      throw new FerryError(
+        'corrupt',
+        `no piece of ${size} bytes begins at byte ${at - head.length}`,
+      );
+    }
+    for (const end = at + size; at < end; ) {
+      const count = readSync(fd, buffer, 0, Math.min(BUFFER_BYTES, end - at), at);
+      if (count === 0) throw new FerryError('corrupt', `it ends at byte ${at}`);
+      at += count;
+      yield buffer.subarray(0, count);
+    }
   }
 }
 
