@@ -67,8 +67,14 @@ export interface UnpackRequest {
   readonly ca?: ContentAddressRequest | undefined;
   /** Whether files are forced to the disk before the job ends (setting `fsync-store-paths`). */
   readonly sync?: boolean | undefined;
+  /** Metadata as in a store, the default. Otherwise modes are 0644 and 0755 and times are now, as of what people unpack. */
+  readonly canonical?: boolean | undefined;
   /** Bytes of NAR since the last call. */
   readonly onBytes?: ((bytes: number) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface CanonicaliseOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -120,10 +126,16 @@ export interface TreeWorkers extends AsyncDisposable {
   /** The NAR of a tree, chunk by chunk; each chunk is the caller's. The tree is not checked against any hash. */
   pack(tree: string, options?: PackOptions): AsyncIterable<Uint8Array>;
   /**
-   * Writes a tree with canonical metadata (modes 0444, 0555, mtime 1), hashing it. On failure the target is removed.
+   * Writes a tree, as a rule with canonical metadata (modes 0444, 0555, mtime 1), hashing it. On failure the target is
+   * removed.
    * @throws FerryError `corrupt` for a malformed NAR or one of another size, `no-space`, `denied`.
    */
   unpack(request: UnpackRequest): Promise<TreeDigest>;
+  /**
+   * Gives a tree that lies on disk the metadata of a store, without following any link. After an abort part of it is done.
+   * @throws FerryError `not-found`, `denied`, `unsupported` for what a store can't hold
+   */
+  canonicalise(tree: string, options?: CanonicaliseOptions): Promise<void>;
   /** Hashes a tree as it lies on disk. */
   hash(request: HashRequest): Promise<TreeDigest & { readonly found: readonly string[] }>;
   /** Removes a tree, read-only directories included; nothing there is fine. */

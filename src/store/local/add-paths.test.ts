@@ -177,6 +177,7 @@ function bound(workers: TreeWorkers): TreeWorkers {
     pack: (tree, options) => workers.pack(tree, options),
     unpack: (request) => workers.unpack(request),
     hash: (request) => workers.hash(request),
+    canonicalise: (tree, options) => workers.canonicalise(tree, options),
     remove: (tree) => workers.remove(tree),
     [Symbol.asyncDispose]: async () => {},
   };

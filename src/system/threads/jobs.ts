@@ -164,7 +164,8 @@ function writing(
 }
 
 function createWriter(job: UnpackJob, context: JobContext): TreeWriter {
-  return new TreeWriter(job.target, { sync: job.sync, onCreated: context.created });
+  const { target, sync, canonical } = job;
+  return new TreeWriter(target, { sync, canonical, onCreated: context.created });
 }
 
 /** Removes what was written, and only that: what was at the target before is someone else's. */

@@ -19,6 +19,7 @@ export type Job =
       readonly ca: ContentAddressRequest | undefined;
       readonly scanFor: readonly string[];
     }
+  | { readonly kind: 'canonicalise'; readonly tree: string }
   | { readonly kind: 'remove'; readonly tree: string };
 
 /** What is decompressed by threads of ours. */
@@ -40,6 +41,7 @@ export interface UnpackJob {
   readonly narSize: number | undefined;
   readonly ca: ContentAddressRequest | undefined;
   readonly sync: boolean;
+  readonly canonical: boolean;
   /** Whether what is made in the target's directory inherits attributes that must go. */
   readonly stripXattrs: boolean;
 }

@@ -8,6 +8,7 @@ import { StreamingHash } from '../../format/hash.ts';
 import { chunkBytesDefault } from '../compression/chunk-cutter.ts';
 import { resolveLevel } from '../compression/levels.ts';
 import type {
+  CanonicaliseOptions,
   CompressedNar,
   HashRequest,
   NarFile,
@@ -104,7 +105,8 @@ class ThreadedTreeWorkers implements TreeWorkers {
 
   async unpack(request: UnpackRequest): Promise<TreeDigest> {
     const { source, target, signal, onBytes } = request;
-    const stripXattrs = await this.#inheritsAcl(dirname(target));
+    const canonical = request.canonical ?? true;
+    const stripXattrs = canonical && (await this.#inheritsAcl(dirname(target)));
     const arriving = isTree(source) || isFile(source) ? source : await onThread(source, request);
     const thread = await this.#others.acquire(signal);
     const job: UnpackJob = {
@@ -112,6 +114,7 @@ class ThreadedTreeWorkers implements TreeWorkers {
       narSize: request.narSize,
       ca: request.ca,
       sync: request.sync ?? false,
+      canonical,
       stripXattrs,
     };
     try {
@@ -140,6 +143,11 @@ class ThreadedTreeWorkers implements TreeWorkers {
   async remove(tree: string): Promise<void> {
     const thread = await this.#others.acquire();
     await this.#others.start(thread, { kind: 'remove', tree }, {}).result;
+  }
+
+  async canonicalise(tree: string, { signal }: CanonicaliseOptions = {}): Promise<void> {
+    const thread = await this.#others.acquire(signal);
+    await this.#others.start(thread, { kind: 'canonicalise', tree }, {}, signal).result;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -75,6 +75,12 @@ async function start(job: Job): Promise<void> {
     case 'hash':
       finish(hashTree(job.tree, job.ca, job.scanFor, await createContext(false)));
       break;
+    case 'canonicalise': {
+      const { canonicaliseTree } = await import('../tree/canonicalise-tree.ts');
+      canonicaliseTree(job.tree, { xattrs: await loadXattrs(), checkpoint });
+      finish(undefined);
+      break;
+    }
     case 'remove':
       removeTree(job.tree, { checkpoint });
       finish(undefined);

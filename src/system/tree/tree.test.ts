@@ -214,15 +214,18 @@ describe('TreeWriter', () => {
 
   test('gives ordinary metadata where that is wanted', () => {
     using temp = makeTempDirectory();
-    const before = process.umask(0o027);
-    try {
-      write(small, temp.join('tree'), { canonical: false });
-    } finally {
-      process.umask(before);
+    for (const umask of [0o022, 0o077, 0o000]) {
+      const before = process.umask(umask);
+      try {
+        write(small, temp.join('tree'), { canonical: false });
+      } finally {
+        process.umask(before);
+      }
+      const modes = [...metadataOf(temp.join('tree')).values()].map((text) => text.split(' ')[0]);
+      assert.deepEqual(modes, ['755', '644', '755', 'link', '755', '644']);
+      assert.ok(lstatSync(temp.join('tree/a')).mtimeMs > 1e12);
+      removeTree(temp.join('tree'));
     }
-    const modes = [...metadataOf(temp.join('tree')).values()].map((text) => text.split(' ')[0]);
-    assert.deepEqual(modes, ['750', '640', '750', 'link', '750', '640']);
-    assert.ok(lstatSync(temp.join('tree/a')).mtimeMs > 1e12);
   });
 
   test('writes into nothing that is there', () => {

@@ -168,7 +168,8 @@ function unsupported(path: ByteString, problem: string): FerryError {
   });
 }
 
-function describeType(type: Dirent | Stats): string {
+/** What it is, where that is neither a file nor a directory nor a link. */
+export function describeType(type: Dirent | Stats): string {
   if (type.isFIFO()) return 'a pipe';
   if (type.isSocket()) return 'a socket';
   if (type.isBlockDevice() || type.isCharacterDevice()) return 'a device';

@@ -28,7 +28,7 @@ import { errnoOf, translateOsError } from '../os-error.ts';
 import { displayPath, toPathLike } from './byte-path.ts';
 
 export interface TreeWriterOptions {
-  /** Metadata as in a store. Otherwise modes follow the umask and times are now, as for files that people make. */
+  /** Metadata as in a store. Otherwise modes are 0644 and 0755, whatever the umask, and times are now. */
   readonly canonical?: boolean | undefined;
   /** Whether files and directories are forced to the disk. The directory that holds the target is the caller's. */
   readonly sync?: boolean | undefined;
@@ -42,15 +42,17 @@ const WRITE_FLAGS =
   constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 const PERMISSIONS = 0o7777;
 
+/** Of a directory while it is filled. */
+const OPEN_MODE = 0o755;
+
 interface Modes {
   readonly file: number;
   readonly executable: number;
-  /** Of a directory while it is filled. */
   readonly directory: number;
 }
 
-const CANONICAL_MODES: Modes = { file: 0o444, executable: 0o555, directory: 0o755 };
-const PLAIN_MODES: Modes = { file: 0o666, executable: 0o777, directory: 0o777 };
+const CANONICAL_MODES: Modes = { file: 0o444, executable: 0o555, directory: 0o555 };
+const PLAIN_MODES: Modes = { file: 0o644, executable: 0o755, directory: 0o755 };
 
 export class TreeWriter implements NarVisitor, Disposable {
   readonly #target: string;
@@ -83,7 +85,7 @@ export class TreeWriter implements NarVisitor, Disposable {
 
   directory(name: ByteString): void {
     const path = this.#pathOf(name);
-    this.#create(path, () => mkdirSync(toPathLike(path), this.#modes.directory));
+    this.#create(path, () => mkdirSync(toPathLike(path), OPEN_MODE));
     this.#open.push(path);
   }
 
@@ -92,10 +94,8 @@ export class TreeWriter implements NarVisitor, Disposable {
     if (path === undefined) throw new FerryError('internal', 'left a directory that is not open');
     const target = toPathLike(path);
     onPath('finish', path, () => {
-      if (this.#canonical) {
-        chmodSync(target, 0o555);
-        utimesSync(target, this.#now, CANONICAL_TIME);
-      }
+      chmodSync(target, this.#modes.directory);
+      if (this.#canonical) utimesSync(target, this.#now, CANONICAL_TIME);
       if (this.#sync) syncDirectory(path);
     });
   }
@@ -107,7 +107,7 @@ export class TreeWriter implements NarVisitor, Disposable {
     this.#create(path, () => {
       this.#fd = openSync(toPathLike(path), WRITE_FLAGS, mode);
     });
-    if (this.#canonical && this.#modeDiffers(mode)) {
+    if (this.#modeDiffers(mode)) {
       onPath('write', path, () => fchmodSync(this.#fd, mode));
     }
   }
