@@ -5,6 +5,7 @@
 import type { Compression } from '../format/compression.ts';
 import type { Hash } from '../format/hash.ts';
 import type { ContentAddressRequest } from '../format/nar/ca-hash.ts';
+import type { LinkWorkers } from './link-jobs.ts';
 
 export type { ContentAddressRequest };
 
@@ -120,7 +121,16 @@ export interface PackDigest extends TreeDigest {
   readonly fileSize: number;
 }
 
-export interface TreeWorkers extends AsyncDisposable {
+export interface RemoveTreeOptions {
+  /**
+   * Called once, where all of it was removed: bytes of the files that nothing shares any more but, perhaps, their entry
+   * in `.links`.
+   */
+  readonly onFreed?: ((bytes: number) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface TreeWorkers extends LinkWorkers, AsyncDisposable {
   /** How many jobs run at the same time. */
   readonly width: number;
   /** The NAR of a tree, chunk by chunk; each chunk is the caller's. The tree is not checked against any hash. */
@@ -138,6 +148,9 @@ export interface TreeWorkers extends AsyncDisposable {
   canonicalise(tree: string, options?: CanonicaliseOptions): Promise<void>;
   /** Hashes a tree as it lies on disk. */
   hash(request: HashRequest): Promise<TreeDigest & { readonly found: readonly string[] }>;
-  /** Removes a tree, read-only directories included; nothing there is fine. */
-  remove(tree: string): Promise<void>;
+  /**
+   * Removes a tree, read-only directories included; nothing there is fine. After an abort it is over when this has
+   * rejected, and part of the tree may be left.
+   */
+  remove(tree: string, options?: RemoveTreeOptions): Promise<void>;
 }

@@ -179,6 +179,10 @@ function bound(workers: TreeWorkers): TreeWorkers {
     hash: (request) => workers.hash(request),
     canonicalise: (tree, options) => workers.canonicalise(tree, options),
     remove: (tree) => workers.remove(tree),
+    linkedInodes: (linksDir, options) => workers.linkedInodes(linksDir, options),
+    checkLinks: (request) => workers.checkLinks(request),
+    sharedLinks: (request) => workers.sharedLinks(request),
+    share: (request) => workers.share(request),
     [Symbol.asyncDispose]: async () => {},
   };
 }

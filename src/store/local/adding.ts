@@ -15,6 +15,7 @@ import type {
   TreeWorkers,
   UnpackRequest,
 } from '../../system/tree-jobs.ts';
+import { linksDirOf } from './links-dir.ts';
 
 export interface AddingContext {
   readonly storeDir: StoreDir;
@@ -22,6 +23,8 @@ export interface AddingContext {
   readonly workers: TreeWorkers;
   /** Setting `fsync-store-paths`. */
   readonly syncStorePaths: boolean;
+  /** Setting `auto-optimise-store`: what is added shares the contents of equal files that are there. */
+  readonly autoOptimise?: boolean | undefined;
 }
 
 /**
@@ -35,6 +38,8 @@ export function unpackingName(info: PathInfo): string {
 type UnpackOptions = Pick<UnpackRequest, 'onBytes' | 'signal'> & {
   /** Where the contents come from says more of an error than the path does. */
   readonly describe?: ((error: FerryError) => FerryError) | undefined;
+  /** Moves what was unpacked to its final name. By default whatever lies there is removed before. */
+  readonly place?: ((temporary: string, final: string) => Promise<void>) | undefined;
 };
 
 /** @throws FerryError `corrupt` for a content address that can't be that of the path. */
@@ -56,7 +61,7 @@ export async function unpackPath(
   context: AddingContext,
   info: PathInfo,
   source: UnpackRequest['source'],
-  { describe, ...options }: UnpackOptions,
+  { describe, place, ...options }: UnpackOptions,
 ): Promise<void> {
   const { realDir, workers, syncStorePaths } = context;
   const temporary = join(realDir, unpackingName(info));
@@ -72,8 +77,17 @@ export async function unpackPath(
       ...options,
     });
     compare(context.storeDir, info, digest);
-    if (exists(final)) await workers.remove(final);
-    renameSync(temporary, final);
+    if (context.autoOptimise === true) {
+      const linksDir = linksDirOf(realDir);
+      const { signal } = options;
+      await workers.share({ tree: temporary, linksDir, temporaryDir: realDir, signal });
+    }
+    if (place !== undefined) {
+      await place(temporary, final);
+    } else {
+      if (exists(final)) await workers.remove(final);
+      renameSync(temporary, final);
+    }
     if (syncStorePaths) syncDirectory(realDir);
   } catch (error) {
     await workers.remove(temporary);

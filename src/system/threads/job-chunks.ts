@@ -1,5 +1,5 @@
 /** The chunks that a job sends, as a stream. */
-import type { JobResult } from './messages.ts';
+import type { AnyJobResult } from './messages.ts';
 import type { JobListener } from './thread.ts';
 import type { StartedJob } from './thread-pool.ts';
 
@@ -10,10 +10,10 @@ import type { StartedJob } from './thread-pool.ts';
  */
 export async function* chunksOf(
   start: (listener: Pick<JobListener, 'onChunk'>) => StartedJob,
-): AsyncGenerator<Uint8Array, JobResult | undefined, undefined> {
+): AsyncGenerator<Uint8Array, AnyJobResult, undefined> {
   const chunks: Uint8Array[] = [];
   let news = Promise.withResolvers<void>();
-  let end: { readonly result?: JobResult | undefined; readonly error?: unknown } | undefined;
+  let end: { readonly result?: AnyJobResult; readonly error?: unknown } | undefined;
   const job = start({
     onChunk: (bytes) => {
       chunks.push(bytes);

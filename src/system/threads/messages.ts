@@ -1,5 +1,6 @@
 /** What the main thread and its worker threads say to each other. All of it survives structured cloning. */
 import { FerryError, isFerryError, messageOf, type ErrorCode } from '../../error.ts';
+import type { DamagedLink, LinkedInodes, LinkJob, ShareResult } from '../link-jobs.ts';
 import type { ContentAddressRequest, PackDigest, NarFile, TreeDigest } from '../tree-jobs.ts';
 import type { Compression } from '../../format/compression.ts';
 
@@ -20,7 +21,8 @@ export type Job =
       readonly scanFor: readonly string[];
     }
   | { readonly kind: 'canonicalise'; readonly tree: string }
-  | { readonly kind: 'remove'; readonly tree: string };
+  | { readonly kind: 'remove'; readonly tree: string; readonly isMeasured: boolean }
+  | LinkJob;
 
 /** What is decompressed by threads of ours. */
 export type ThreadDecompression = Extract<Compression, 'bzip2' | 'lzip'>;
@@ -48,6 +50,17 @@ export interface UnpackJob {
 
 export type JobResult = (TreeDigest | PackDigest) & { readonly found: readonly string[] };
 
+/** What came of a job about links, under the name of what was asked. */
+export interface LinkJobResult {
+  readonly inodes?: LinkedInodes;
+  readonly damaged?: readonly DamagedLink[];
+  readonly names?: readonly string[];
+  readonly shared?: ShareResult;
+}
+
+/** What a thread hands back; nothing where there is nothing to say. */
+export type AnyJobResult = JobResult | LinkJobResult | undefined;
+
 export type ToWorker =
   | { readonly kind: 'job'; readonly job: Job }
   /** More of the stream of `unpack-stream` or `decompress`. Its buffer comes back once it is used up. */
@@ -59,9 +72,9 @@ export type ToWorker =
 export type ToMain =
   | { readonly kind: 'chunk'; readonly bytes: Uint8Array<ArrayBuffer> }
   | { readonly kind: 'buffer'; readonly buffer: ArrayBuffer }
-  /** Bytes of NAR since the last such message. */
+  /** Bytes of NAR since the last such message; of `remove`, once, the bytes that were freed. */
   | { readonly kind: 'progress'; readonly bytes: number }
-  | { readonly kind: 'done'; readonly result: JobResult | undefined }
+  | { readonly kind: 'done'; readonly result: AnyJobResult }
   | { readonly kind: 'failed'; readonly error: ErrorData }
   | { readonly kind: 'stopped' };
 

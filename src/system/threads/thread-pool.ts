@@ -1,6 +1,6 @@
 /** A fixed number of threads, each started when it is first needed, and who waits for one. */
 import { FerryError } from '../../error.ts';
-import type { Job, JobResult } from './messages.ts';
+import type { Job, AnyJobResult } from './messages.ts';
 import { Thread, type JobListener, type RunningJob } from './thread.ts';
 
 interface Waiting {
@@ -10,7 +10,7 @@ interface Waiting {
 
 export interface StartedJob extends RunningJob {
   /** @throws what the job threw; the signal's reason */
-  readonly result: Promise<JobResult | undefined>;
+  readonly result: Promise<AnyJobResult>;
 }
 
 /** Milliseconds that an aborted job has to come to its end, before its caller hears of the abort all the same. */
@@ -66,8 +66,10 @@ export class ThreadPool implements AsyncDisposable {
     this.#busy.set(thread, running);
     if (this.#isClosed) running.stop();
     const over = running.outcome.finally(() => this.#release(thread));
-    // Who unpacks holds a lock on the target, which must not be free before nothing is done there any more.
-    const patience = job.kind.startsWith('unpack') ? Number.POSITIVE_INFINITY : ABORT_MS;
+    // Who unpacks holds a lock on the target, and who removes one on all there is: neither must be free before nothing
+    // is done there any more.
+    const isWriting = /^(unpack|remove|share)/.test(job.kind);
+    const patience = isWriting ? Number.POSITIVE_INFINITY : ABORT_MS;
     return { ...running, result: resultOf({ ...running, outcome: over }, signal, patience) };
   }
 
@@ -122,7 +124,7 @@ async function resultOf(
   running: RunningJob,
   signal: AbortSignal | undefined,
   patience: number,
-): Promise<JobResult | undefined> {
+): Promise<AnyJobResult> {
   const late = Promise.withResolvers<never>();
   let timeout: NodeJS.Timeout | undefined;
   const onAbort = (): void => {

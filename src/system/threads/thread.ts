@@ -11,7 +11,13 @@ import {
   resetControl,
   type Control,
 } from './control.ts';
-import { errorFromData, type Job, type JobResult, type ToMain, type ToWorker } from './messages.ts';
+import {
+  errorFromData,
+  type Job,
+  type AnyJobResult,
+  type ToMain,
+  type ToWorker,
+} from './messages.ts';
 
 /** What a job tells while it runs. */
 export interface JobListener {
@@ -23,7 +29,7 @@ export interface JobListener {
 
 /** How a job ended, where it didn't fail. */
 export type JobOutcome =
-  | { readonly kind: 'done'; readonly result: JobResult | undefined }
+  | { readonly kind: 'done'; readonly result: AnyJobResult }
   | { readonly kind: 'stopped' };
 
 /** Chunks that a job may send before any of them is taken. */

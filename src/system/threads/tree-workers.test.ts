@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import {
   existsSync,
+  linkSync,
   lstatSync,
   mkdirSync,
   readdirSync,
@@ -269,6 +270,24 @@ describe('tree workers', () => {
     await workers.remove(missing);
   });
 
+  within('say how much removing a tree gave free, and stop at an abort', async (dir) => {
+    const tree = `${dir}/tree`;
+    mkdirSync(tree);
+    writeFileSync(`${tree}/alone`, 'x'.repeat(100));
+    writeFileSync(`${tree}/two`, 'y'.repeat(10));
+    linkSync(`${tree}/two`, `${dir}/two`);
+    writeFileSync(`${tree}/three`, 'z'.repeat(1000));
+    linkSync(`${tree}/three`, `${dir}/three`);
+    linkSync(`${tree}/three`, `${dir}/another`);
+    const stop = new AbortController();
+    stop.abort(new Error('enough'));
+    await assert.rejects(workers.remove(tree, { signal: stop.signal }), /enough/);
+    const freed: number[] = [];
+    await workers.remove(tree, { onFreed: (bytes) => freed.push(bytes) });
+    assert.deepEqual(freed, [110]);
+    assert.ok(!existsSync(tree));
+  });
+
   within('unpack what they pack, however few they are', async (dir) => {
     await using one = openTreeWorkers({ width: 1 });
     await one.unpack({ source: chunksOf(large, 100_000), target: `${dir}/0` });
@@ -426,7 +445,11 @@ describe('tree workers', () => {
       sleep(200).then(() => thread.terminate()),
     ]);
     assert.equal(thread.isDead, true);
-    const { outcome: next } = thread.run({ kind: 'remove', tree: `${dir}/none` });
+    const { outcome: next } = thread.run({
+      kind: 'remove',
+      tree: `${dir}/none`,
+      isMeasured: false,
+    });
     await assert.rejects(next, { code: 'internal' });
   });
 });

@@ -8,6 +8,15 @@ import { StreamingHash } from '../../format/hash.ts';
 import { chunkBytesDefault } from '../compression/chunk-cutter.ts';
 import { resolveLevel } from '../compression/levels.ts';
 import type {
+  CheckLinksRequest,
+  DamagedLink,
+  LinkedInodes,
+  LinkJob,
+  SharedLinksRequest,
+  ShareRequest,
+  ShareResult,
+} from '../link-jobs.ts';
+import type {
   CanonicaliseOptions,
   CompressedNar,
   HashRequest,
@@ -15,6 +24,7 @@ import type {
   PackCompression,
   PackDigest,
   PackOptions,
+  RemoveTreeOptions,
   TreeDigest,
   TreeWorkers,
   UnpackRequest,
@@ -22,7 +32,14 @@ import type {
 import { inheritsAcl, loadXattrs } from '../xattrs.ts';
 import { StreamFeeder } from './feed.ts';
 import { chunksOf } from './job-chunks.ts';
-import type { Job, JobResult, UnpackDecompression, UnpackJob } from './messages.ts';
+import type {
+  AnyJobResult,
+  Job,
+  JobResult,
+  LinkJobResult,
+  UnpackDecompression,
+  UnpackJob,
+} from './messages.ts';
 import { ThreadPool } from './thread-pool.ts';
 import type { Thread } from './thread.ts';
 
@@ -140,9 +157,40 @@ class ThreadedTreeWorkers implements TreeWorkers {
     return await this.#measured(thread, { kind: 'hash', tree, ca, scanFor }, request);
   }
 
-  async remove(tree: string): Promise<void> {
-    const thread = await this.#others.acquire();
-    await this.#others.start(thread, { kind: 'remove', tree }, {}).result;
+  async remove(tree: string, { onFreed, signal }: RemoveTreeOptions = {}): Promise<void> {
+    const thread = await this.#others.acquire(signal);
+    const job: Job = { kind: 'remove', tree, isMeasured: onFreed !== undefined };
+    const listener = onFreed === undefined ? {} : { onProgress: onFreed };
+    await this.#others.start(thread, job, listener, signal).result;
+  }
+
+  async linkedInodes(
+    linksDir: string,
+    { signal }: { readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<LinkedInodes> {
+    const { inodes } = await this.#linkJob({ kind: 'linked-inodes', linksDir }, signal);
+    return ensure(inodes);
+  }
+
+  async checkLinks(request: CheckLinksRequest): Promise<readonly DamagedLink[]> {
+    const { signal, ...job } = request;
+    return ensure((await this.#linkJob({ kind: 'check-links', ...job }, signal)).damaged);
+  }
+
+  async sharedLinks(request: SharedLinksRequest): Promise<readonly string[]> {
+    const { signal, ...job } = request;
+    return ensure((await this.#linkJob({ kind: 'shared-links', ...job }, signal)).names);
+  }
+
+  async share(request: ShareRequest): Promise<ShareResult> {
+    const { signal, ...job } = request;
+    return ensure((await this.#linkJob({ kind: 'share', ...job }, signal)).shared);
+  }
+
+  async #linkJob(job: LinkJob, signal: AbortSignal | undefined): Promise<LinkJobResult> {
+    const thread = await this.#others.acquire(signal);
+    const result = await this.#others.start(thread, job, {}, signal).result;
+    return result === undefined || 'narHash' in result ? {} : result;
   }
 
   async canonicalise(tree: string, { signal }: CanonicaliseOptions = {}): Promise<void> {
@@ -294,13 +342,17 @@ async function* released(
   }
 }
 
-function ensurePacked(result: JobResult | undefined): PackDigest {
+function ensurePacked(result: AnyJobResult): PackDigest {
   const packed = ensureResult(result);
   if ('fileHash' in packed) return packed;
   throw new FerryError('internal', 'a packing job ended without its hashes');
 }
 
-function ensureResult(result: JobResult | undefined): JobResult {
+function ensureResult(result: AnyJobResult): JobResult {
+  return ensure(result !== undefined && 'narHash' in result ? result : undefined);
+}
+
+function ensure<Result>(result: Result | undefined): Result {
   if (result === undefined) throw new FerryError('internal', 'a job ended without its result');
   return result;
 }

@@ -4,7 +4,13 @@ import { loadXattrs, stripXattrs } from '../xattrs.ts';
 import { CompressedUnpacker } from './compressed-unpacker.ts';
 import { isStopRequested, markCreated, takeCredit, type Control } from './control.ts';
 import { copyTree, hashTree, packTree, StreamUnpacker, type JobContext } from './jobs.ts';
-import { errorToData, type Job, type JobResult, type ToMain, type ToWorker } from './messages.ts';
+import {
+  errorToData,
+  type Job,
+  type AnyJobResult,
+  type ToMain,
+  type ToWorker,
+} from './messages.ts';
 import { removeTree } from '../tree/remove-tree.ts';
 import { StreamDecompressor } from './stream-decompressor.ts';
 import { unpackFile } from './unpack-file.ts';
@@ -82,10 +88,28 @@ async function start(job: Job): Promise<void> {
       break;
     }
     case 'remove':
-      removeTree(job.tree, { checkpoint });
+      removeMeasured(job.tree, job.isMeasured);
       finish(undefined);
       break;
+    case 'linked-inodes':
+    case 'check-links':
+    case 'shared-links':
+    case 'share': {
+      // Copies do without it.
+      const { runLinkJob } = await import('./run-link-job.ts');
+      finish(runLinkJob(job, checkpoint));
+      break;
+    }
   }
+}
+
+function removeMeasured(tree: string, isMeasured: boolean): void {
+  let bytes = 0;
+  const onFreed = (size: number): void => {
+    bytes += size;
+  };
+  removeTree(tree, { checkpoint, onFreed: isMeasured ? onFreed : undefined });
+  if (isMeasured) post({ kind: 'progress', bytes });
 }
 
 function unpackerFor(
@@ -97,7 +121,7 @@ function unpackerFor(
   return compression === undefined ? unpacker : new CompressedUnpacker(compression, unpacker);
 }
 
-function finish(result: JobResult | undefined): void {
+function finish(result: AnyJobResult): void {
   stream = undefined;
   post({ kind: 'done', result });
 }

@@ -25,6 +25,11 @@ import { displayPath, toPathLike } from './byte-path.ts';
 export interface RemoveOptions {
   /** Called before every node; what it throws ends the removal halfway. */
   readonly checkpoint?: (() => void) | undefined;
+  /**
+   * Called with the size of each file that is there alone, or shares its contents with one other link, which in a store
+   * is its entry in `.links`: an estimate, as Nix makes it.
+   */
+  readonly onFreed?: ((bytes: number) => void) | undefined;
 }
 
 interface OpenDirectory {
@@ -52,7 +57,7 @@ export function removeTree(root: string, options: RemoveOptions = {}): void {
   if (isDirectory === undefined) return;
   const open: OpenDirectory[] = [];
   try {
-    removeAll(open, path, isDirectory, options.checkpoint);
+    removeAll(open, path, isDirectory, options);
   } finally {
     for (const { fd } of open) closeSync(fd);
   }
@@ -62,7 +67,7 @@ function removeAll(
   open: OpenDirectory[],
   root: ByteString,
   isDirectory: boolean,
-  checkpoint: (() => void) | undefined,
+  { checkpoint, onFreed }: RemoveOptions,
 ): void {
   const begin = (name: ByteString, isDirectory: boolean): void => {
     checkpoint?.();
@@ -70,8 +75,13 @@ function removeAll(
     const at = lookup(parent, name);
     const path = parent === undefined ? name : (`${parent.path}/${name}` as ByteString);
     const directory = isDirectory ? openDirectory(at, path) : undefined;
-    if (directory !== undefined) open.push(directory);
-    else removing(path, parent, () => unlinkSync(toPathLike(at)));
+    if (directory !== undefined) {
+      open.push(directory);
+      return;
+    }
+    const bytes = onFreed === undefined ? 0 : bytesFreedBy(at);
+    removing(path, parent, () => unlinkSync(toPathLike(at)));
+    if (bytes > 0) onFreed?.(bytes);
   };
   begin(root, isDirectory);
   for (let directory = open.at(-1); directory !== undefined; directory = open.at(-1)) {
@@ -86,6 +96,16 @@ function removeAll(
     const { path } = directory;
     const name = parent === undefined ? path : (path.slice(parent.path.length + 1) as ByteString);
     removing(path, parent, () => rmdirSync(toPathLike(lookup(parent, name))));
+  }
+}
+
+function bytesFreedBy(file: ByteString): number {
+  try {
+    const stat = lstatSync(toPathLike(file));
+    return stat.nlink > 2 ? 0 : stat.size;
+  } catch {
+    // Whether it can be removed is what counts.
+    return 0;
   }
 }
 

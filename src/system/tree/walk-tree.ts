@@ -37,7 +37,11 @@ const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBL
  * than an archive may be; `conflict` when a file changes while it is read.
  */
 export function walkTree(root: string, visitor: NarVisitor, options: WalkOptions = {}): void {
-  const path = utf8ByteString(root);
+  walkTreeAt(utf8ByteString(root), visitor, options);
+}
+
+/** The same for a root whose name is bytes. */
+export function walkTreeAt(path: ByteString, visitor: NarVisitor, options: WalkOptions = {}): void {
   const stats = onPath('read', path, () => lstatSync(toPathLike(path)));
   const buffer = spareBuffer ?? new Uint8Array(READ_SIZE);
   spareBuffer = undefined;
