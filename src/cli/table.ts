@@ -26,6 +26,11 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
     load: async () => (await import('./commands/export.ts')).exportCommand,
   },
   {
+    name: 'import',
+    summary: 'Add what was exported to a store',
+    load: async () => (await import('./commands/import.ts')).importCommand,
+  },
+  {
     name: 'realise',
     summary: 'Fetch paths and all they refer to from substituters',
     load: async () => (await import('./commands/realise.ts')).realise,

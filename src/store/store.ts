@@ -8,6 +8,7 @@
  * - An aborted `signal` makes the call reject with `signal.reason` within a second, and leaves nothing half done.
  * - Disposing twice is fine; every call after it throws.
  */
+import type { ByteReader } from '../bytes/byte-reader.ts';
 import type { FerryError } from '../error.ts';
 import type { Compression } from '../format/compression.ts';
 import type { ContentAddressMethod } from '../format/content-address.ts';
@@ -101,6 +102,20 @@ export interface AddOptions extends CallOptions {
    * go on, but for those that refer to it.
    */
   readonly onFailed?: ((path: StorePath, error: unknown) => void) | undefined;
+}
+
+export interface ImportOptions extends CallOptions {
+  /** Called for each path in the order of the stream, once it is valid. */
+  readonly onImported?: ((path: StorePath, result: ImportResult) => void) | undefined;
+  /** Bytes of NAR taken in since the last call. */
+  readonly onBytes?: ((bytes: number) => void) | undefined;
+}
+
+export interface ImportResult {
+  /** It was there already, and what came was dropped, whatever it was. Only where the store can tell. */
+  readonly wasValid: boolean;
+  /** Bytes of NAR that were added. */
+  readonly narSize: number;
 }
 
 /** Why a store would not take a path, known before its bytes are sent. */
@@ -206,6 +221,13 @@ export interface Store extends AsyncDisposable {
    * what is valid already is skipped. On an error, what was added before stays and what was begun is gone.
    */
   addPaths?(paths: AsyncIterable<PathToAdd>, options?: AddOptions): Promise<void>;
+
+  /**
+   * Adds the paths of an export stream (`wire/export-stream.ts`), where the store can do so better than by being told of
+   * each what it is called and which hash it has. Signatures are not asked for: a stream has none. On an error, paths
+   * before stay and of those after it nothing is left. Callers use `copy/import-paths.ts`, which knows how to do without.
+   */
+  importPaths?(reader: ByteReader, options?: ImportOptions): Promise<void>;
 
   /** Adds signatures to valid paths; those that they have already are no error. */
   addSignatures?(

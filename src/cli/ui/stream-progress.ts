@@ -15,8 +15,13 @@ import { formatCount, formatDuration, formatNumber, formatRate } from './units.t
 const QUIET_MS = 250;
 const REDRAW_MS = 100;
 
+export interface StreamProgress extends CopyProgress {
+  /** Bytes of NAR that came in since the last call, of a path whose name isn't known yet. */
+  readonly onBytes: (bytes: number) => void;
+}
+
 /** @param verb what happened to the paths, as in "exported 3 paths" */
-export function showStream(context: CommandContext, verb: string): CopyProgress {
+export function showStream(context: CommandContext, verb: string): StreamProgress {
   const { stderr, env } = context;
   const output = new OrderedOutput(stderr);
   const lines = new LiveLines(output);
@@ -43,6 +48,10 @@ export function showStream(context: CommandContext, verb: string): CopyProgress 
     onEvent(event) {
       takeEvent(state, event, performance.now());
       if (event.type === 'done') isDone = true;
+    },
+    onBytes(bytes) {
+      state.bytes += bytes;
+      state.meter.add(bytes, performance.now());
     },
     print(line) {
       if (!isQuiet) lines.print(line);

@@ -222,6 +222,13 @@ export async function openLocalStore(options: LocalStoreOptions): Promise<LocalS
       await addPaths(await addContext(addOptions.signal), paths, addOptions);
     },
 
+    async importPaths(reader, importOptions = {}) {
+      importOptions.signal?.throwIfAborted();
+      const context = await addContext(importOptions.signal);
+      const { importPaths } = await import('./import-paths.ts');
+      await importPaths(context, reader, importOptions);
+    },
+
     async addSignatures(signatures, { signal } = {}) {
       for (const text of [...signatures.values()].flat()) {
         if (!isSignature(text)) throw new FerryError('corrupt', `"${text}" is not a signature`);

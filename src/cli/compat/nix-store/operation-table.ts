@@ -18,6 +18,12 @@ export const operationTable: readonly OperationEntry[] = [
     load: async () => (await import('./export.ts')).exportOperation,
   },
   {
+    flags: ['--import'],
+    summary: 'Add the paths of such a stream on stdin, and print them',
+    takesStdin: true,
+    load: async () => (await import('./import.ts')).importOperation,
+  },
+  {
     flags: ['--serve'],
     summary: 'Answer the serve protocol on stdin and stdout, as ssh:// wants it',
     takesStdin: true,

@@ -1,0 +1,107 @@
+/** `ferry import`: what `ferry export` or `nix-store --export` wrote, into a store. */
+import { ByteReader } from '../../bytes/byte-reader.ts';
+import type { CopySummary } from '../../copy/events.ts';
+import { importPaths } from '../../copy/import-paths.ts';
+import { printStorePath, type StoreDir } from '../../format/store-path.ts';
+import type { ImportOptions } from '../../store/store.ts';
+import { defineCommand, type Command } from '../command.ts';
+import type { CommandContext } from '../context.ts';
+import { readInput } from '../input-file.ts';
+import { usage } from '../parse-words.ts';
+import { openSession } from '../session.ts';
+import { jsonProgress } from '../ui/copy-json.ts';
+import { OrderedOutput } from '../ui/ordered-output.ts';
+import { showStream } from '../ui/stream-progress.ts';
+
+const TITLE = 'ferry import';
+
+export const importCommand: Command = defineCommand({
+  description: [
+    'Takes in what ferry export or nix-store --export wrote, and prints the paths that are then valid, each as soon as it is. What is there already is left as it is. An import that breaks off keeps the paths that it printed, and nothing else.',
+    'No signature is asked for, whatever require-sigs says: the format has none, and Nix does the same. Import only what comes from somebody whom you would let write to the store.',
+    'With --json there is one JSON object per line on stdout for each event, as ferry copy has them.',
+  ],
+  arguments: [
+    { name: 'FILE', help: 'what to import, stdin by default', optional: true, completes: 'file' },
+  ],
+  options: {
+    to: { help: 'the store to import into', value: 'STORE', completes: 'store' },
+    store: { help: 'the same as --to', value: 'STORE', completes: 'store', hidden: true },
+    json: { help: 'tell programs, in JSON' },
+  },
+  examples: [
+    { meaning: 'out of a file', command: `${TITLE} result.nar` },
+    {
+      meaning: 'from another machine',
+      command: `ssh server nix-store --export /nix/store/xfp2hphvk98rkk9ywlqpp587rjdcgnc2-hello | ${TITLE}`,
+    },
+  ],
+  async run(context, [file = '-'], options) {
+    const { to, store, json } = options;
+    if (to !== undefined && store !== undefined) {
+      throw usage(TITLE, '--to and --store mean the same: give one of them');
+    }
+    const { signal } = context;
+    await using session = openSession(context);
+    const destination = await session.open(to ?? store);
+    const { listener, onLine, finish } = listenerFor(context, destination.storeDir, json);
+    session.onLine = onLine;
+    const summary = { copied: 0, alreadyValid: 0, failed: 0, narSize: 0, signaturesAdded: 0 };
+    try {
+      const reader = new ByteReader(readInput(context, file));
+      await importPaths(destination, reader, {
+        signal,
+        onBytes: listener.onBytes,
+        onImported(path, result) {
+          if (result.wasValid) summary.alreadyValid++;
+          else summary.copied++;
+          summary.narSize += result.narSize;
+          listener.onImported?.(path, result);
+        },
+      });
+      await finish(summary);
+    } catch (error) {
+      await finish(undefined);
+      throw error;
+    }
+    return 0;
+  },
+});
+
+interface Listener {
+  readonly listener: Pick<ImportOptions, 'onBytes' | 'onImported'>;
+  readonly onLine: (line: string) => void;
+  /** @param summary where all went well */
+  readonly finish: (summary: CopySummary | undefined) => Promise<void>;
+}
+
+function listenerFor(context: CommandContext, storeDir: StoreDir, json: boolean): Listener {
+  if (json) {
+    const progress = jsonProgress(context, storeDir);
+    return {
+      listener: { onImported: (path) => progress.onEvent({ type: 'path-done', path }) },
+      onLine: progress.print,
+      async finish(summary) {
+        if (summary !== undefined) progress.onEvent({ type: 'done', summary });
+        await progress.finish();
+      },
+    };
+  }
+  const progress = showStream(context, 'imported');
+  const output = new OrderedOutput(context.stdout);
+  return {
+    listener: {
+      onBytes: progress.onBytes,
+      onImported(path) {
+        progress.onEvent({ type: 'path-done', path });
+        output.line(printStorePath(storeDir, path));
+      },
+    },
+    onLine: progress.print,
+    async finish(summary) {
+      if (summary !== undefined) progress.onEvent({ type: 'done', summary });
+      await progress.finish();
+      await output.settled();
+    },
+  };
+}
