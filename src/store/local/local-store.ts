@@ -5,13 +5,16 @@ import { FerryError } from '../../error.ts';
 import { hashPartLength, printStorePath, type StorePath } from '../../format/store-path.ts';
 import { isNix32 } from '../../bytes/nix32.ts';
 import type { PathInfo } from '../../format/path-info.ts';
+import type { PathRegistration } from '../../format/registration.ts';
 import { graphOfInfos } from '../../format/reference-graph.ts';
 import { isSignature } from '../../format/signature.ts';
 import type { TreeWorkers } from '../../system/tree-jobs.ts';
+import type { GarbageRoot } from '../../wire/worker/garbage.ts';
 import type {
   CallOptions,
   ContentToAdd,
   NarStream,
+  PathToAdd,
   Refusal,
   Store,
   StoreFeature,
@@ -21,17 +24,25 @@ import { addContent } from './add-content.ts';
 import { addPaths, type AddContext } from './add-paths.ts';
 import { addRoot } from './add-root.ts';
 import { connect, type ConnectionOptions } from './connection.ts';
+import type { Collected, CollectOptions } from './collect-garbage.ts';
+import type { LivenessOptions, LivenessReport } from './collect-garbage-query.ts';
 import type { Deleted, DeleteOptions } from './delete-paths.ts';
 import { makeDerivationReader } from './derivation-outputs.ts';
 import { freeSpaceAt } from './free-space.ts';
+import type { OptimiseOptions, Optimised } from './optimise-store.ts';
 import type { StoreQueries } from './queries.ts';
+import type { RepairOptions } from './repair-paths.ts';
+import type { RegisterPathsOptions } from './register-paths.ts';
 import { refusalOf, type TrustPolicy } from './trust.ts';
+import type { VerifiedStore, VerifyStoreOptions } from './verify-store.ts';
 
 export interface LocalStoreOptions extends ConnectionOptions, TrustPolicy {
   /** Lent: the store uses them, and leaves them open. */
   readonly workers: TreeWorkers;
   /** Setting `fsync-store-paths`: what was added outlasts a loss of power. Default false. */
   readonly syncStorePaths?: boolean | undefined;
+  /** Setting `auto-optimise-store`: what is added shares the contents of equal files. Default false. */
+  readonly autoOptimise?: boolean | undefined;
   /** Paths whose locks are held already by the process that this one works for. */
   readonly heldLocks?: ReadonlySet<StorePath> | undefined;
 }
@@ -60,12 +71,35 @@ export interface LocalStore extends Store {
   ): Promise<Map<StorePath, StorePath[]>>;
   /** Copies a file tree in under the name that its contents give it. What is there already is left as it is. */
   addContent(tree: string, content: LocalContentToAdd, options?: CallOptions): Promise<PathInfo>;
+  /**
+   * Makes paths valid whose trees lie in the store already: all of them, in any order, or none.
+   * @throws FerryError `not-found` for a reference that isn't valid then, or a tree that isn't there, where it is looked
+   * at; `corrupt` for a cycle, or for a derivation that claims wrong outputs
+   */
+  registerPaths(
+    registrations: Iterable<PathRegistration>,
+    options?: RegisterPathsOptions,
+  ): Promise<void>;
   /** Whether valid paths are still there and, if asked for, have the bytes that they had. Changes nothing. */
   verifyPaths(paths: Iterable<StorePath>, options: VerifyContentsOptions): Promise<void>;
+  /** Checks all of the store, and puts in order what can be. */
+  verifyStore(options?: VerifyStoreOptions): Promise<VerifiedStore>;
+  /** Gives valid paths whose files are broken or gone new ones, with the hashes and sizes of the infos. */
+  repairPaths(paths: AsyncIterable<PathToAdd>, options?: RepairOptions): Promise<void>;
+  /** Removes entries of `.links` that share the contents of files of these paths, and aren't what they should be. */
+  removeDamagedLinks(paths: Iterable<StorePath>, options?: CallOptions): Promise<void>;
+  /** Lets equal files share their contents. */
+  optimise(options?: OptimiseOptions): Promise<Optimised>;
   /** Makes `link` a symbolic link to the path that keeps it from being collected as garbage for as long as it is there. */
   addRoot(link: string, path: StorePath, options?: CallOptions): Promise<void>;
   /** Deletes paths that nothing needs: neither roots nor what isn't among them. They need not be valid. */
   deletePaths(paths: Iterable<StorePath>, options?: DeleteOptions): Promise<Deleted>;
+  /** Deletes all that nothing needs, as Nix does; others may use the store meanwhile. */
+  collectGarbage(options: CollectOptions): Promise<Collected>;
+  /** What `collectGarbage` would do, and why not more. Changes nothing. */
+  queryLiveness(options: LivenessOptions): Promise<LivenessReport>;
+  /** What keeps valid paths from being collected, as Nix lists it, temporary roots among it. */
+  findRoots(options?: CallOptions): Promise<readonly GarbageRoot[]>;
 }
 
 /** Paths after which everything else gets its turn, an abort among it: that is a few dozen milliseconds. */
@@ -127,6 +161,7 @@ export async function openLocalStore(options: LocalStoreOptions): Promise<LocalS
     realDir,
     workers,
     syncStorePaths: options.syncStorePaths ?? false,
+    autoOptimise: options.autoOptimise ?? false,
     store: await connection.forWriting(signal),
     trust: options,
     outputsOf,
@@ -274,9 +309,40 @@ export async function openLocalStore(options: LocalStoreOptions): Promise<LocalS
     },
 
     // Copies do without this and the next ones: they are loaded when they are needed.
+    async registerPaths(registrations, registerOptions = {}) {
+      registerOptions.signal?.throwIfAborted();
+      const { registerPaths } = await import('./register-paths.ts');
+      await registerPaths(await addContext(registerOptions.signal), registrations, registerOptions);
+    },
+
     async verifyPaths(paths, verifyOptions) {
       const { verifyPaths } = await import('./verify.ts');
       await verifyPaths(store, workers, paths, verifyOptions);
+    },
+
+    async verifyStore(verifyOptions = {}) {
+      const { verifyStore } = await import('./verify-store.ts');
+      const writable = await addContext(verifyOptions.signal);
+      return await verifyStore({ ...writable, stateDir: options.stateDir }, verifyOptions);
+    },
+
+    async repairPaths(paths, repairOptions = {}) {
+      const { repairPaths } = await import('./repair-paths.ts');
+      await repairPaths(await addContext(repairOptions.signal), paths, repairOptions);
+    },
+
+    async removeDamagedLinks(paths, { signal } = {}) {
+      const { removeDamagedLinks } = await import('./verify-links.ts');
+      await connection.forWriting(signal);
+      await removeDamagedLinks(workers, realDir, paths, signal);
+    },
+
+    async optimise(optimiseOptions = {}) {
+      const { dryRun, signal } = optimiseOptions;
+      const { optimiseStore } = await import('./optimise-store.ts');
+      const readable = dryRun === true ? connection.forReading() : undefined;
+      const writable = readable ?? (await connection.forWriting(signal));
+      return await optimiseStore({ realDir, workers, store: writable }, optimiseOptions);
     },
 
     async addRoot(link, path, { signal } = {}) {
@@ -294,6 +360,29 @@ export async function openLocalStore(options: LocalStoreOptions): Promise<LocalS
       const context = { storeDir, realDir, stateDir, workers, store: writable };
       const { deletePaths } = await import('./delete-paths.ts');
       return await deletePaths(context, paths, deleteOptions);
+    },
+
+    async collectGarbage(collectOptions) {
+      collectOptions.signal?.throwIfAborted();
+      const { stateDir } = options;
+      const writable = await connection.forWriting(collectOptions.signal);
+      const context = { storeDir, realDir, stateDir, workers, store: writable };
+      const { collectGarbage } = await import('./collect-garbage.ts');
+      return await collectGarbage(context, collectOptions);
+    },
+
+    async queryLiveness(livenessOptions) {
+      livenessOptions.signal?.throwIfAborted();
+      const { queryLiveness } = await import('./collect-garbage-query.ts');
+      return await queryLiveness(connection.forReading()?.db, options, livenessOptions);
+    },
+
+    async findRoots({ signal } = {}) {
+      signal?.throwIfAborted();
+      const { listRoots } = await import('./collect-garbage-query.ts');
+      const validOf = (paths: Iterable<StorePath>): Promise<Set<StorePath>> =>
+        store.queryValidPaths(paths, { signal });
+      return await listRoots(options, validOf, { signal, removeStale: !readOnly });
     },
 
     async readBuildLog(drv, { signal } = {}) {

@@ -9,18 +9,15 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  unlinkSync,
   type Dirent,
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { setImmediate as breathe } from 'node:timers/promises';
-import {
-  hashPartOf,
-  isStorePathBaseName,
-  type StoreDir,
-  type StorePath,
-} from '../../format/store-path.ts';
+import { isStorePathBaseName, type StoreDir, type StorePath } from '../../format/store-path.ts';
 import { closeAndRemoveLockFile, type Flock } from '../../system/flock.ts';
 import { errnoOf, translateOsError } from '../../system/os-error.ts';
+import type { CallOptions } from '../store.ts';
 import { runningPrograms } from './running-programs.ts';
 
 export interface RootLocations {
@@ -29,100 +26,144 @@ export interface RootLocations {
   readonly stateDir: string;
 }
 
-/** Paths with what holds them: the file of a link, or `{running}`. They need not be valid. */
-export type Roots = Map<StorePath, string[]>;
+/**
+ * Paths with what holds them, as Nix names it: the file of a link, `/proc/123/environ` for a running program,
+ * `{temp:123}` for a temporary root of a process. They need not be valid.
+ */
+export type Roots = Map<StorePath, Set<string>>;
 
-/** A path in the store, as something outside of it mentions it. */
-export type PathIn = (text: string) => StorePath | undefined;
+export interface FindRootsOptions extends CallOptions {
+  /**
+   * `list` finds what Nix finds. `delete` never finds less, and more where that is safer: also who uses a path under the
+   * name that its files have on this machine, and it ends where a directory of roots can't be read. Default `delete`.
+   */
+  readonly purpose?: 'list' | 'delete' | undefined;
+  /** Whether links in `gcroots/auto` to what is gone are removed, as Nix does. Default false. */
+  readonly removeStale?: boolean | undefined;
+  readonly onEvent?: ((event: RootEvent) => void) | undefined;
+}
+
+export type RootEvent =
+  | { readonly type: 'removing-stale-link'; readonly link: string; readonly target: string }
+  | { readonly type: 'unreadable-root'; readonly link: string };
 
 /** Links within links within …: none of a healthy store goes as deep. */
 const DEPTH_MAX = 100;
+/** What Nix, too, takes for no root rather than for an error. */
+const UNREADABLE = ['EACCES', 'ENOENT', 'ENOTDIR'];
 
 /** Links and running programs. Whoever deletes asks while nobody can add another: under the lock of the collector. */
-export async function findRoots(locations: RootLocations, signal?: AbortSignal): Promise<Roots> {
+export async function findRoots(
+  locations: RootLocations,
+  options: FindRootsOptions = {},
+): Promise<Roots> {
   const { storeDir, realDir, stateDir } = locations;
-  const roots: Roots = new Map();
-  const pathIn: PathIn = (text) => within(storeDir, text) ?? within(realDir, text);
-  const add = (path: StorePath, holder: string): void => {
-    const holders = roots.get(path) ?? [];
-    roots.set(path, holders);
-    holders.push(holder);
-  };
-  for (const name of ['gcroots', 'profiles']) {
-    await findLinks(join(stateDir, name), { pathIn, add, stateDir }, signal);
-  }
-  for await (const text of runningPrograms([storeDir, realDir])) {
+  const { signal } = options;
+  const directories = options.purpose === 'list' ? [storeDir] : [storeDir, realDir];
+  const search = new RootSearch(directories, join(stateDir, 'gcroots/auto'), options);
+  for (const name of ['gcroots', 'profiles']) await search.takeLinksBelow(join(stateDir, name));
+  for await (const { text, holder } of runningPrograms(directories)) {
     signal?.throwIfAborted();
-    const path = pathIn(text);
-    if (path !== undefined) add(path, '{running}');
+    search.take(text, holder);
   }
-  return roots;
+  return search.roots;
 }
 
-interface Search {
-  readonly pathIn: PathIn;
-  readonly add: (path: StorePath, holder: string) => void;
-  readonly stateDir: string;
-}
+class RootSearch {
+  readonly roots: Roots = new Map();
+  readonly #directories: readonly string[];
+  readonly #auto: string;
+  readonly #options: FindRootsOptions;
 
-async function findLinks(
-  top: string,
-  search: Search,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  const stack: { directory: string; depth: number }[] = [{ directory: top, depth: 0 }];
-  for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
-    signal?.throwIfAborted();
-    await breathe();
-    const { directory, depth } = next;
-    for (const entry of entriesOf(directory)) {
-      const file = join(directory, entry.name);
-      if (entry.isDirectory()) {
-        if (depth < DEPTH_MAX) stack.push({ directory: file, depth: depth + 1 });
-      } else if (entry.isSymbolicLink()) {
-        takeLink(file, search);
-      } else if (entry.isFile() && isStorePathBaseName(entry.name)) {
-        search.add(entry.name, file);
+  constructor(directories: readonly string[], auto: string, options: FindRootsOptions) {
+    this.#directories = directories;
+    this.#auto = auto;
+    this.#options = options;
+  }
+
+  /** @returns whether the text is a path in the store, or below one. */
+  take(text: string, holder: string): boolean {
+    for (const directory of this.#directories) {
+      if (!text.startsWith(`${directory}/`)) continue;
+      const path = pathWithin(directory, text);
+      if (path !== undefined) addRoot(this.roots, path, holder);
+      return true;
+    }
+    return false;
+  }
+
+  async takeLinksBelow(top: string): Promise<void> {
+    const { signal } = this.#options;
+    const stack: { directory: string; depth: number }[] = [{ directory: top, depth: 0 }];
+    for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
+      signal?.throwIfAborted();
+      await breathe();
+      const { directory, depth } = next;
+      for (const entry of this.#entriesOf(directory)) {
+        const file = join(directory, entry.name);
+        if (entry.isDirectory()) {
+          if (depth < DEPTH_MAX) stack.push({ directory: file, depth: depth + 1 });
+        } else if (entry.isSymbolicLink()) {
+          this.#takeLink(file);
+        } else if (entry.isFile() && isStorePathBaseName(entry.name)) {
+          addRoot(this.roots, entry.name, file);
+        }
       }
+    }
+  }
+
+  /** A link into the store is a root; so is one to such a link, for as long as that is there. */
+  #takeLink(file: string): void {
+    try {
+      const target = readlinkSync(file);
+      if (this.take(target, file)) return;
+      const indirect = resolve(dirname(file), target);
+      const stat = statOf(indirect);
+      if (stat === undefined) this.#dropStale(file, indirect);
+      else if (stat.isSymbolicLink()) this.take(readlinkSync(indirect), indirect);
+    } catch (error) {
+      if (!UNREADABLE.includes(errnoOf(error) ?? '')) {
+        throw translateOsError(error, 'read the GC root', file);
+      }
+      this.#options.onEvent?.({ type: 'unreadable-root', link: file });
+    }
+  }
+
+  #dropStale(link: string, target: string): void {
+    const { removeStale = false, onEvent } = this.#options;
+    if (!removeStale || !link.startsWith(`${this.#auto}/`)) return;
+    onEvent?.({ type: 'removing-stale-link', link, target });
+    try {
+      unlinkSync(link);
+    } catch {
+      // It holds nothing, whether it is there or not.
+    }
+  }
+
+  #entriesOf(directory: string): Dirent[] {
+    try {
+      return readdirSync(directory, { withFileTypes: true });
+    } catch (error) {
+      const errno = errnoOf(error) ?? '';
+      const isGone = errno === 'ENOENT' || errno === 'ENOTDIR';
+      // Who can't see all the roots must not delete what they hold.
+      if (!isGone && !(this.#options.purpose === 'list' && errno === 'EACCES')) {
+        throw translateOsError(error, 'look for GC roots in', directory);
+      }
+      if (!isGone) this.#options.onEvent?.({ type: 'unreadable-root', link: directory });
+      return [];
     }
   }
 }
 
-/** A link into the store is a root; so is one to such a link, for as long as that is there. */
-function takeLink(file: string, { pathIn, add }: Search): void {
-  const target = readLink(file);
-  if (target === undefined) return;
-  const path = pathIn(target);
-  if (path !== undefined) {
-    add(path, file);
-    return;
-  }
-  const indirect = resolve(dirname(file), target);
-  const further = readLink(indirect);
-  const indirectPath = further === undefined ? undefined : pathIn(further);
-  if (indirectPath !== undefined) add(indirectPath, indirect);
-}
-
-/** What can't be read holds nothing: it may be anybody's. Only the database of roots itself must be legible. */
-function entriesOf(directory: string): Dirent[] {
-  try {
-    return readdirSync(directory, { withFileTypes: true });
-  } catch (error) {
-    if (['ENOENT', 'ENOTDIR'].includes(errnoOf(error) ?? '')) return [];
-    throw translateOsError(error, 'look for GC roots in', directory);
-  }
-}
-
-function readLink(file: string): string | undefined {
-  try {
-    return lstatSync(file).isSymbolicLink() ? readlinkSync(file) : undefined;
-  } catch {
-    return undefined;
-  }
+function addRoot(roots: Roots, path: StorePath, holder: string): void {
+  const holders = roots.get(path) ?? new Set();
+  roots.set(path, holders);
+  holders.add(holder);
 }
 
 /** `/nix/store/<path>/bin/x` → the path. */
-function within(directory: string, text: string): StorePath | undefined {
+function pathWithin(directory: string, text: string): StorePath | undefined {
   if (!text.startsWith(`${directory}/`)) return undefined;
   const rest = text.slice(directory.length + 1);
   const slash = rest.indexOf('/');
@@ -130,22 +171,42 @@ function within(directory: string, text: string): StorePath | undefined {
   return isStorePathBaseName(name) ? name : undefined;
 }
 
+/** @throws what the system says, but where nothing is there. */
+function statOf(file: string): ReturnType<typeof lstatSync> | undefined {
+  try {
+    return lstatSync(file);
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR'].includes(errnoOf(error) ?? '')) return undefined;
+    throw error;
+  }
+}
+
 /**
- * The hash parts of what live processes hold by temporary roots. The files of processes that are gone are removed.
- * To be called under the lock of the collector: nobody adds another meanwhile.
+ * What live processes hold by temporary roots: each holds all that has the same hash part, lock files and what is being
+ * unpacked among it. The files of processes that are gone are removed. Whoever deletes asks under the lock of the
+ * collector: nobody adds another meanwhile without telling it.
  */
-export function findTempRoots(flock: Flock, { storeDir, stateDir }: RootLocations): Set<string> {
-  const held = new Set<string>();
+export function findTempRoots(flock: Flock, { storeDir, stateDir }: RootLocations): Roots {
+  const roots: Roots = new Map();
   const directory = join(stateDir, 'temproots');
-  for (const entry of entriesOf(directory)) {
-    if (entry.name.startsWith('.') || !entry.isFile()) continue;
-    const file = join(directory, entry.name);
-    for (const text of readTempRoots(flock, file)) {
-      const path = within(storeDir, text);
-      if (path !== undefined) held.add(hashPartOf(path));
+  for (const name of namesIn(directory)) {
+    // Some package managers put hidden files where a directory must not be empty.
+    if (name.startsWith('.')) continue;
+    for (const text of readTempRoots(flock, join(directory, name))) {
+      const path = pathWithin(storeDir, text);
+      if (path !== undefined) addRoot(roots, path, `{temp:${name}}`);
     }
   }
-  return held;
+  return roots;
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return [];
+    throw translateOsError(error, 'look for temporary roots in', directory);
+  }
 }
 
 function readTempRoots(flock: Flock, file: string): string[] {
@@ -162,7 +223,8 @@ function readTempRoots(flock: Flock, file: string): string[] {
     return [];
   }
   try {
-    return readFileSync(fd, 'utf8').split('\0');
+    // What is not ended by a zero is just being written: it counts once its writer has the answer.
+    return readFileSync(fd, 'utf8').split('\0').slice(0, -1);
   } finally {
     closeSync(fd);
   }

@@ -7,20 +7,28 @@ import { setImmediate as breathe } from 'node:timers/promises';
 import { isFerryError } from '../../error.ts';
 import { startProcess } from '../../system/process.ts';
 
+/** A text that may be a path in a store, with what follows it. */
+export interface Use {
+  readonly text: string;
+  /** Where it stands, as Nix calls it: `/proc/123/environ`, `/proc/123/fd/4`. */
+  readonly holder: string;
+}
+
 /** Bytes of an environment that are looked at. */
 const ENVIRONMENT_MAX = 4 << 20;
 /** Files of the kernel that may name programs. */
 const KERNEL_FILES = ['modprobe', 'fbsplash', 'poweroff_cmd'];
+/** A line of `/proc/PID/maps` with the file that is mapped; one that was removed since has a remark behind it. */
+const MAPPED_FILE = /^\s*(?:\S+\s+){5}(\/.*)(?<! \(deleted\))$/;
 
 /**
- * Texts that may be paths below one of the directories, with what follows the store path; some come several times.
- * Programs of other users can only be looked into by root.
+ * Texts below one of the directories; some come several times. Programs of other users can only be looked into by root.
  */
-export async function* runningPrograms(directories: readonly string[]): AsyncGenerator<string> {
-  const isInStore = (text: string): boolean =>
+export async function* runningPrograms(directories: readonly string[]): AsyncGenerator<Use> {
+  const isInStore = ({ text }: Use): boolean =>
     directories.some((directory) => text.startsWith(`${directory}/`));
   if (process.platform !== 'linux') {
-    for await (const text of openFilesByLsof()) if (isInStore(text)) yield text;
+    for await (const use of openFilesByLsof()) if (isInStore(use)) yield use;
     return;
   }
   const mentions = new RegExp(
@@ -31,27 +39,35 @@ export async function* runningPrograms(directories: readonly string[]): AsyncGen
   );
   for (const id of numbersIn('/proc')) {
     await breathe();
-    const own = `/proc/${id}`;
-    const files = [
-      `${own}/exe`,
-      `${own}/cwd`,
-      ...numbersIn(`${own}/fd`).map((fd) => `${own}/fd/${fd}`),
-    ];
-    for (const file of files) {
-      const target = linkTarget(file);
-      // A file that was removed while it is open keeps its path with a remark behind it.
-      if (target !== undefined && isInStore(target)) yield target;
+    yield* filesOf(`/proc/${id}`).filter(isInStore);
+    const environment = `/proc/${id}/environ`;
+    for (const text of textOf(environment).match(mentions) ?? []) {
+      yield { text, holder: environment };
     }
-    for (const line of textOf(`${own}/maps`).split('\n')) {
-      const file = line.slice(line.indexOf('/'));
-      if (isInStore(file)) yield file;
-    }
-    yield* textOf(`${own}/environ`).match(mentions) ?? [];
   }
   for (const name of KERNEL_FILES) {
-    const text = textOf(`/proc/sys/kernel/${name}`).trim();
-    if (isInStore(text)) yield text;
+    const holder = `/proc/sys/kernel/${name}`;
+    const use = { text: textOf(holder).trim(), holder };
+    if (isInStore(use)) yield use;
   }
+}
+
+function filesOf(own: string): Use[] {
+  const links = [
+    `${own}/exe`,
+    `${own}/cwd`,
+    ...numbersIn(`${own}/fd`).map((fd) => `${own}/fd/${fd}`),
+  ];
+  const uses: Use[] = [];
+  for (const holder of links) {
+    const text = linkTarget(holder);
+    if (text !== undefined) uses.push({ text, holder });
+  }
+  for (const line of textOf(`${own}/maps`).split('\n')) {
+    const text = MAPPED_FILE.exec(line)?.[1];
+    if (text !== undefined) uses.push({ text, holder: `${own}/maps` });
+  }
+  return uses;
 }
 
 function numbersIn(directory: string): string[] {
@@ -83,7 +99,8 @@ function literally(text: string): string {
 }
 
 /** One line for each open file, which begins with "n". */
-async function* openFilesByLsof(): AsyncGenerator<string> {
+async function* openFilesByLsof(): AsyncGenerator<Use> {
+  const holder = '{lsof}';
   let rest = '';
   try {
     const lsof = await startProcess('lsof', ['-n', '-w', '-F', 'n']);
@@ -91,7 +108,7 @@ async function* openFilesByLsof(): AsyncGenerator<string> {
     for await (const chunk of lsof.readable) {
       const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
       rest = lines.pop() ?? '';
-      for (const line of lines) if (line.startsWith('n/')) yield line.slice(1);
+      for (const line of lines) if (line.startsWith('n/')) yield { text: line.slice(1), holder };
     }
     await lsof.close();
   } catch (error) {
