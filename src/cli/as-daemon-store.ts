@@ -10,9 +10,9 @@ export function asDaemonStore(store: Store): DaemonStore | undefined {
   return 'addIndirectRoot' in store && 'queryMissing' in store ? (store as DaemonStore) : undefined;
 }
 
-/** What both kinds of stores answer that have a database: who refers to a path, and who built it. */
+/** What both kinds of stores answer that have a database: who refers to a path, who built it, and what keeps it. */
 export type DatabaseStore = Store &
-  Pick<LocalStore, 'queryReferrers' | 'queryDerivers' | 'queryAllValidPaths'>;
+  Pick<LocalStore, 'queryReferrers' | 'queryDerivers' | 'queryAllValidPaths' | 'findRoots'>;
 
 /** @param what can't be done elsewhere: `find referrers in`. @throws FerryError `unsupported` */
 export function requireDatabaseStore(store: Store, what: string): DatabaseStore {

@@ -23,7 +23,7 @@ export type OutputsOfDerivation = (path: StorePath) => Map<string, StorePath>;
 export function makeDerivationReader(storeDir: StoreDir, realDir: string): OutputsOfDerivation {
   /** Of inputs seen so far: in a closure each is the input of many. */
   const hashes = new Map<StorePath, DerivationHash>();
-  const read = (path: StorePath): Derivation => readDerivation(storeDir, realDir, path);
+  const read = (path: StorePath): Derivation => readDerivationFile(storeDir, realDir, path);
   const known = (path: StorePath): DerivationHash => {
     const hash = hashes.get(path);
     if (hash === undefined) throw new FerryError('internal', `hash of "${path}" is not known`);
@@ -96,7 +96,15 @@ function wrongOutput(
   );
 }
 
-function readDerivation(storeDir: StoreDir, realDir: string, path: StorePath): Derivation {
+/**
+ * A derivation whose tree lies in the store, valid or not.
+ * @throws FerryError `corrupt`, `denied`, `not-found`
+ */
+export function readDerivationFile(
+  storeDir: StoreDir,
+  realDir: string,
+  path: StorePath,
+): Derivation {
   const printed = printStorePath(storeDir, path);
   try {
     return parseDerivation(storeDir, readSmallFile(join(realDir, path)));

@@ -36,6 +36,7 @@ async function run(outer: CommandContext, input: readonly string[]): Promise<num
   let operation: OperationEntry | undefined;
   let addRoot: string | undefined;
   let noOutput = false;
+  let gcWarning = true;
   /** Behind how many words those of stdin come. */
   let stdinAt: number | undefined;
   const words: string[] = [];
@@ -50,6 +51,7 @@ async function run(outer: CommandContext, input: readonly string[]): Promise<num
     } else if (word === '--add-root') addRoot = next();
     else if (word === '--indirect') return true;
     else if (word === '--no-output') noOutput = true;
+    else if (word === '--no-gc-warning') gcWarning = false;
     else if (word === '--stdin') stdinAt ??= words.length;
     else if (word === '--max-freed') flags.push(word, next());
     else if (word.startsWith('-')) flags.push(word);
@@ -68,7 +70,8 @@ async function run(outer: CommandContext, input: readonly string[]): Promise<num
   const context = { ...outer, verbosity: common.verbosity, overrides: common.overrides };
   const { store, keepGoing } = common;
   const { run: runOperation } = await operation.load();
-  return await runOperation({ context, store, keepGoing, addRoot, noOutput }, words, flags);
+  const call = { context, store, keepGoing, addRoot, noOutput, gcWarning };
+  return await runOperation(call, words, flags);
 }
 
 function optionsOf(entries: readonly OperationEntry[]): Record<string, OptionSpec> {

@@ -13,6 +13,31 @@ export interface OperationEntry {
 
 export const operationTable: readonly OperationEntry[] = [
   {
+    flags: ['--query', '-q'],
+    summary: 'Tell what the store knows of paths: outputs, references, closures, roots and more',
+    load: async () => (await import('./query.ts')).query,
+  },
+  {
+    flags: ['--realise', '--realize', '-r'],
+    summary: 'Make paths and outputs of derivations valid, and print them',
+    load: async () => (await import('./realise.ts')).realise,
+  },
+  {
+    flags: ['--check-validity'],
+    summary: 'Fail unless all the paths are valid',
+    load: async () => (await import('./check-validity.ts')).checkValidity,
+  },
+  {
+    flags: ['--print-env'],
+    summary: 'Print the environment of a derivation for a shell to read',
+    load: async () => (await import('./print-env.ts')).printEnv,
+  },
+  {
+    flags: ['--read-log', '-l'],
+    summary: 'Print how derivations were built',
+    load: async () => (await import('./read-log.ts')).readLog,
+  },
+  {
     flags: ['--export'],
     summary: 'Write paths to stdout as one stream',
     load: async () => (await import('./export.ts')).exportOperation,

@@ -16,6 +16,8 @@ export interface NixStoreCall {
   readonly addRoot: string | undefined;
   /** `--no-output`: results go nowhere. */
   readonly noOutput: boolean;
+  /** Whether it is told that nothing keeps a result; not with `--no-gc-warning`. */
+  readonly gcWarning: boolean;
 }
 
 export interface NixStoreOperation {

@@ -1,0 +1,59 @@
+/** Derivations as Nix reads them: one that isn't in the store is fetched first. */
+import { readDerivations } from '../../../copy/read-derivation.ts';
+import type { Derivation } from '../../../format/derivation.ts';
+import type { StorePath } from '../../../format/store-path.ts';
+import { asLocalStore, realStoreDirOf } from '../../as-local-store.ts';
+import { fetchInto, type StoreScene } from './store-scene.ts';
+
+export interface DerivationsRead {
+  readonly derivations: ReadonlyMap<StorePath, Derivation>;
+  /** Why those that are missing from it couldn't be read, or the first of them. */
+  readonly failure?: { readonly error: unknown };
+}
+
+export async function readValidDerivations(
+  scene: StoreScene,
+  drvs: Iterable<StorePath>,
+): Promise<DerivationsRead> {
+  const { store, call } = scene;
+  const { signal } = call.context;
+  const wanted = [...new Set(drvs)];
+  const derivations = new Map<StorePath, Derivation>();
+  if (wanted.length === 0) return { derivations };
+  const valid = await store.queryValidPaths(wanted, { signal });
+  const failures = await fetchInto(
+    scene,
+    wanted.filter((drv) => !valid.has(drv)),
+  );
+  try {
+    const there = wanted.filter((drv) => !failures.has(drv));
+    const local = asLocalStore(store);
+    if (local === undefined) {
+      let next = 0;
+      for await (const derivation of readDerivations(store, there, { signal })) {
+        derivations.set(there[next++] as StorePath, derivation);
+      }
+    } else {
+      const { readDerivationFile } = await import('../../../store/local/derivation-outputs.ts');
+      const realDir = realStoreDirOf(local) ?? store.storeDir;
+      for (const drv of there) {
+        derivations.set(drv, readDerivationFile(store.storeDir, realDir, drv));
+      }
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    return { derivations, failure: { error } };
+  }
+  const [first] = failures.values();
+  return first === undefined ? { derivations } : { derivations, failure: { error: first } };
+}
+
+/** @throws why it couldn't be read */
+export function derivationIn(
+  { derivations, failure }: DerivationsRead,
+  drv: StorePath,
+): Derivation {
+  const derivation = derivations.get(drv);
+  if (derivation === undefined) throw failure?.error;
+  return derivation;
+}
