@@ -1,10 +1,15 @@
 /** Writes to the database: to be called within `SqliteDatabase.transaction`. */
 import { FerryError } from '../../error.ts';
 import type { PathInfo } from '../../format/path-info.ts';
-import { printStorePath, type StoreDir, type StorePath } from '../../format/store-path.ts';
+import {
+  isDerivation,
+  printStorePath,
+  type StoreDir,
+  type StorePath,
+} from '../../format/store-path.ts';
 import type { SqliteDatabase } from '../../system/sqlite.ts';
 import type { StoreQueries } from './queries.ts';
-import { rowOfInfo, signaturesOfText, textOfSignatures } from './rows.ts';
+import { contentsOfInfo, rowOfInfo, signaturesOfText, textOfSignatures } from './rows.ts';
 
 /** A path that lies in the store, whole, and is to become valid. */
 export interface Registration {
@@ -20,6 +25,18 @@ export interface Registrar {
    * @param now in seconds since 1970, for infos that don't say when they were registered.
    */
   register(registrations: readonly Registration[], now: number): Map<StorePath, FerryError>;
+  /**
+   * Makes paths valid that may refer to each other in any order. Those that are valid already get what their infos say
+   * of the contents, and the references beside those that they have: as Nix does it, also in what it leaves alone, which
+   * is deriver, outputs and time.
+   * @param outputsOf the outputs of a derivation that wasn't valid
+   * @throws FerryError `not-found` for a reference that isn't valid then: nothing of this may stay.
+   */
+  registerTogether(
+    infos: readonly PathInfo[],
+    now: number,
+    outputsOf: (drv: StorePath) => ReadonlyMap<string, StorePath>,
+  ): void;
   /** How many were new. @throws FerryError `not-found` where the path isn't valid. */
   addSignatures(path: StorePath, signatures: readonly string[]): number;
 }
@@ -37,6 +54,9 @@ export function makeRegistrar(
   const signatures = db.query<[number, string | null]>(
     'select id, sigs from ValidPaths where path = ?',
   );
+  const updateContents = db.statement(
+    'update ValidPaths set hash = ?, narSize = ?, ultimate = ?, sigs = ?, ca = ? where id = ?',
+  );
   const updateSignatures = db.statement('update ValidPaths set sigs = ? where id = ?');
 
   /** Row ids of the references; its own, which it doesn't have yet, is left out. */
@@ -49,6 +69,19 @@ export function makeRegistrar(
       ids.push(id);
     }
     return ids;
+  };
+
+  /** @returns the id of its row; references are the caller's. */
+  const insertPath = (
+    info: PathInfo,
+    outputs: ReadonlyMap<string, StorePath>,
+    now: number,
+  ): number => {
+    const id = insert.run(...rowOfInfo(storeDir, info, now));
+    for (const [name, output] of outputs) {
+      insertOutput.run(id, name, printStorePath(storeDir, output));
+    }
+    return id;
   };
 
   const notValid = (path: StorePath, reference: StorePath): FerryError => {
@@ -74,14 +107,29 @@ export function makeRegistrar(
           failures.set(info.path, error);
           continue;
         }
-        const id = insert.run(...rowOfInfo(storeDir, info, now));
+        const id = insertPath(info, outputs, now);
         if (info.references.includes(info.path)) ids.push(id);
         for (const reference of ids) insertReference.run(id, reference);
-        for (const [name, output] of outputs) {
-          insertOutput.run(id, name, printStorePath(storeDir, output));
-        }
       }
       return failures;
+    },
+    registerTogether(infos, now, outputsOf) {
+      const ids = new Map<StorePath, number>();
+      for (const info of infos) {
+        const { path } = info;
+        const known = ids.get(path) ?? queries.idOf(path);
+        if (known !== undefined) updateContents.run(...contentsOfInfo(info), known);
+        const outputs = known === undefined && isDerivation(path) ? outputsOf(path) : new Map();
+        ids.set(path, known ?? insertPath(info, outputs, now));
+      }
+      const idOf = (path: StorePath): number | undefined => ids.get(path) ?? queries.idOf(path);
+      for (const { path, references } of infos) {
+        for (const reference of references) {
+          const [from, to] = [idOf(path), idOf(reference)];
+          if (from === undefined || to === undefined) throw notValid(path, reference);
+          insertReference.run(from, to);
+        }
+      }
     },
     addSignatures(path, added) {
       const printed = printStorePath(storeDir, path);

@@ -58,11 +58,20 @@ export function infoOfRow(
 
 /** The values of the columns after `id`, where a row is inserted. */
 export function rowOfInfo(storeDir: StoreDir, info: PathInfo, now: number): SqlValue[] {
+  const [hash = null, ...others] = contentsOfInfo(info);
   return [
     printStorePath(storeDir, info.path),
-    formatHash(info.narHash, 'base16'),
+    hash,
     info.registrationTime || now,
     info.deriver === undefined ? null : printStorePath(storeDir, info.deriver),
+    ...others,
+  ];
+}
+
+/** The values of hash, narSize, ultimate, sigs and ca: what is replaced where a valid path is registered anew. */
+export function contentsOfInfo(info: PathInfo): SqlValue[] {
+  return [
+    formatHash(info.narHash, 'base16'),
     info.narSize === 0 ? null : info.narSize,
     info.ultimate === true ? 1 : null,
     textOfSignatures(info.signatures),
