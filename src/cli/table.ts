@@ -36,6 +36,11 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
     load: async () => (await import('./commands/realise.ts')).realise,
   },
   {
+    name: 'tree',
+    summary: 'Show what a path refers to as a tree with sizes',
+    load: async () => (await import('./commands/tree.ts')).tree,
+  },
+  {
     name: 'verify',
     summary: 'Check the contents and signatures of paths',
     load: async () => (await import('./commands/verify.ts')).verify,

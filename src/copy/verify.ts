@@ -138,13 +138,8 @@ async function judgeTrust(
   substituters: Set<Store>,
   { trustedKeys, sigsNeeded, signal, onSubstituterFailed }: VerifyOptions,
 ): Promise<Map<StorePath, TrustResult>> {
-  const needed = Math.max(sigsNeeded ?? 1, 1);
-  const judge = (info: PathInfo, more: Iterable<string> = []): TrustResult => {
-    const because = reasonFor(store, info, (sigsNeeded ?? 0) === 0);
-    const signedBy = trustedSigners(store, info, [...info.signatures, ...more], trustedKeys);
-    const isTrusted = because !== undefined || signedBy.length >= needed;
-    return { isTrusted, because, signedBy, needed };
-  };
+  const judge = (info: PathInfo, more: Iterable<string> = []): TrustResult =>
+    trustOf(store, info, { trustedKeys, sigsNeeded, more });
   const results = new Map(infos.map((info) => [info.path, judge(info)]));
   const lacking = infos.filter(({ path }) => results.get(path)?.isTrusted !== true);
   if (lacking.length === 0 || substituters.size === 0) return results;
@@ -154,8 +149,29 @@ async function judgeTrust(
   return results;
 }
 
+export interface TrustQuery {
+  readonly trustedKeys: TrustedKeys;
+  /** As in `VerifyOptions`. */
+  readonly sigsNeeded?: number | undefined;
+  /** Signatures for the same contents, from elsewhere. */
+  readonly more?: Iterable<string> | undefined;
+}
+
+/** Whether an info is vouched for. Its contents are not looked at. */
+export function trustOf(
+  store: Pick<Store, 'storeDir'>,
+  info: PathInfo,
+  { trustedKeys, sigsNeeded = 0, more = [] }: TrustQuery,
+): TrustResult {
+  const needed = Math.max(sigsNeeded, 1);
+  const because = reasonFor(store, info, sigsNeeded === 0);
+  const signedBy = trustedSigners(store, info, [...info.signatures, ...more], trustedKeys);
+  const isTrusted = because !== undefined || signedBy.length >= needed;
+  return { isTrusted, because, signedBy, needed };
+}
+
 function reasonFor(
-  { storeDir }: Store,
+  { storeDir }: Pick<Store, 'storeDir'>,
   info: PathInfo,
   ultimateCounts: boolean,
 ): TrustResult['because'] {
@@ -174,7 +190,7 @@ function isOfTheseContents({ ca, narHash, path, references }: PathInfo): boolean
 
 /** Each key counts once, however many signatures it made. */
 function trustedSigners(
-  { storeDir }: Store,
+  { storeDir }: Pick<Store, 'storeDir'>,
   info: PathInfo,
   signatures: readonly string[],
   keys: TrustedKeys,

@@ -10,6 +10,7 @@ import {
   reverseGraph,
   subgraphOf,
   topologicalOrder,
+  withoutLoops,
   type ReferenceGraph,
 } from './reference-graph.ts';
 import { parseStorePathBaseName, type StorePath } from './store-path.ts';
@@ -96,6 +97,20 @@ test('what some nodes lead to is a graph of its own', () => {
       }
       const kept = new Map([...infos].filter(([path]) => wanted.has(path)));
       assert.deepEqual(subgraphOf(graph, roots), graphOfInfos(kept));
+    }),
+  );
+});
+
+test('references to oneself can be left out', () => {
+  fc.assert(
+    fc.property(closures, (infos) => {
+      const graph = graphOfInfos(infos);
+      const others = [...infos.values()].map((info) => ({
+        ...info,
+        references: info.references.filter((path) => path !== info.path),
+      }));
+      const without = graphOfInfos(new Map(others.map((info) => [info.path, info])));
+      assert.deepEqual(withoutLoops(graph), without);
     }),
   );
 });

@@ -98,6 +98,25 @@ export function subgraphOf(graph: ReferenceGraph, roots: Iterable<number>): Refe
   };
 }
 
+/** The same without references of nodes to themselves. */
+export function withoutLoops({
+  paths,
+  narSizes,
+  offsets,
+  targets,
+}: ReferenceGraph): ReferenceGraph {
+  const keptOffsets = new Uint32Array(paths.length + 1);
+  const keptTargets = new Uint32Array(targets.length);
+  let kept = 0;
+  for (let n = 0; n < paths.length; n++) {
+    for (let i = offsets[n] ?? 0; i < (offsets[n + 1] ?? 0); i++) {
+      if (targets[i] !== n) keptTargets[kept++] = targets[i] ?? 0;
+    }
+    keptOffsets[n + 1] = kept;
+  }
+  return { paths, narSizes, offsets: keptOffsets, targets: keptTargets.slice(0, kept) };
+}
+
 /** By node: 1 where one of `roots` leads to it, or it is one. */
 export function reachedFrom(
   { paths, offsets, targets }: ReferenceGraph,

@@ -56,8 +56,7 @@ export function* unfoldTree(
   const lineOf = (branch: string, node: number): TreeLine => {
     const isRepeated = unfolded[node] === 1;
     const depth = open.length;
-    const isCut = !isRepeated && depth >= depthMax;
-    const hidden = isCut ? referencesOf(graph, node).filter((target) => target !== node).length : 0;
+    const hidden = !isRepeated && depth >= depthMax ? referencesOf(graph, node).length : 0;
     return { node, branch, depth, isRepeated, hidden };
   };
 

@@ -1,0 +1,186 @@
+/** `ferry tree`: a closure as a tree with sizes, or what refers to a path. */
+import { closureSizes } from '../../copy/closure-sizes.ts';
+import { loadReferenceGraph } from '../../copy/reference-graph.ts';
+import { makeOrderWithin, type OrderWithin } from '../../format/graph/order-within.ts';
+import { unfoldTree, type TreeLine } from '../../format/graph/unfold-tree.ts';
+import {
+  numbersOf,
+  reverseGraph,
+  subgraphOf,
+  withoutLoops,
+  type ReferenceGraph,
+} from '../../format/reference-graph.ts';
+import { printStorePath, type StorePath } from '../../format/store-path.ts';
+import type { Store } from '../../store/store.ts';
+import { allPathsOf } from '../all-paths-of.ts';
+import { defineCommand, type Command } from '../command.ts';
+import { say, type CommandContext } from '../context.ts';
+import {
+  closureOfWords,
+  fullLabels,
+  lookingOptions,
+  paintFor,
+  shortLabels,
+  sizeFormat,
+  type ClosureGraph,
+} from '../looking.ts';
+import { usage } from '../parse-words.ts';
+import { printPieces } from '../print-pieces.ts';
+import { resolveIn } from '../resolve-in-store.ts';
+import { openSession } from '../session.ts';
+import { formatCount } from '../ui/units.ts';
+import { storeOption } from './store-option.ts';
+
+const TITLE = 'ferry tree';
+
+export const tree: Command = defineCommand({
+  description: [
+    'Each line begins with the size of the path with all that it refers to, and its own. What was shown with its references before is marked by [...], and those left out by --depth are counted.',
+    'With --reverse it is the other way round: what refers to the path. The store must be able to list its paths for that.',
+  ],
+  arguments: [{ name: 'PATH', help: 'store paths', repeated: true, completes: 'file' }],
+  options: {
+    ...storeOption,
+    depth: { help: 'so many levels below each PATH', short: 'd', value: 'N' },
+    sort: {
+      help: 'the order of references: largest first by closure or own size, or by name; by default what others depend on comes first',
+      value: 'HOW',
+      choices: ['closure', 'size', 'name'],
+    },
+    reverse: { help: 'what refers to PATH instead', short: 'r' },
+    paths: { help: 'paths in full' },
+    ...lookingOptions,
+  },
+  examples: [
+    { meaning: 'what makes it large', command: 'ferry tree --sort closure --depth 2 ./result' },
+    { meaning: 'who needs it here', command: 'ferry tree --reverse ./result' },
+    {
+      meaning: 'in a cache, without downloading it',
+      command:
+        'ferry tree --store https://cache.nixos.org /nix/store/xfp2hphvk98rkk9ywlqpp587rjdcgnc2-hello',
+    },
+  ],
+  async run(context, words, options) {
+    const depthMax = depthOf(options.depth);
+    await using session = openSession(context);
+    const store = await session.openExisting(options.store);
+    const found = options.reverse
+      ? await referrersOfWords(context, store, words)
+      : { ...(await closureOfWords(context, store, words)), sizes: undefined };
+    const { roots } = found;
+    const graph = withoutLoops(found.graph);
+    const sizes = found.sizes ?? closureSizes(graph);
+    const order = orderBy(options.sort, graph, sizes);
+    const lines = unfoldTree(graph, roots, { depthMax, order });
+    if (options.json) {
+      await printPieces(context.stdout, jsonPieces(store, graph, sizes, lines));
+      return 0;
+    }
+    const label = options.paths ? fullLabels(store, graph.paths) : shortLabels(graph.paths);
+    await printPieces(
+      context.stdout,
+      textLines(context, lines, { graph, sizes, label, bytes: options.bytes }),
+    );
+    const total = graph.narSizes.reduce((sum, size) => sum + size, 0);
+    const count = formatCount(graph.paths.length, 'path');
+    await say(context, `${count}, ${sizeFormat(options.bytes)(total)}`);
+    return 0;
+  },
+});
+
+function depthOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (/^\d{1,6}$/.test(text)) return Number(text);
+  throw usage(TITLE, `--depth "${text}" is not a number`);
+}
+
+/** The paths of the store from which what is named can be reached, with references turned round. */
+async function referrersOfWords(
+  context: CommandContext,
+  store: Store,
+  words: readonly string[],
+): Promise<ClosureGraph & { readonly sizes: Float64Array }> {
+  const { signal } = context;
+  const named = [...new Set(words.map((word) => resolveIn(context, store, word).path))];
+  // Together with all others: one that isn't valid is told by its name.
+  const all = await allPathsOf(store, signal);
+  const whole = await loadReferenceGraph(store, [...named, ...all], { signal });
+  const wholeNumbers = numbersOf(whole.paths);
+  const starts = named.map((path) => wholeNumbers.get(path) ?? 0);
+  const graph = subgraphOf(reverseGraph(whole), starts);
+  const kept = graph.paths.map((path) => wholeNumbers.get(path) ?? 0);
+  const wholeSizes = closureSizes(whole, { of: kept });
+  const numbers = numbersOf(graph.paths);
+  return {
+    graph,
+    roots: named.map((path) => numbers.get(path) ?? 0),
+    sizes: Float64Array.from(kept, (n) => wholeSizes[n] ?? 0),
+  };
+}
+
+function orderBy(how: string | undefined, graph: ReferenceGraph, sizes: Float64Array): OrderWithin {
+  switch (how) {
+    case 'closure':
+      return (nodes) => descending(nodes, sizes);
+    case 'size':
+      return (nodes) => descending(nodes, graph.narSizes);
+    case 'name': {
+      const label = shortLabels(graph.paths);
+      const byName = new Intl.Collator('en', { numeric: true });
+      return (nodes) => Uint32Array.from(nodes).sort((a, b) => byName.compare(label(a), label(b)));
+    }
+    default:
+      return makeOrderWithin(graph);
+  }
+}
+
+function descending(nodes: ArrayLike<number>, weights: Float64Array): Uint32Array {
+  return Uint32Array.from(nodes).sort((a, b) => (weights[b] ?? 0) - (weights[a] ?? 0) || a - b);
+}
+
+interface TextParts {
+  readonly graph: ReferenceGraph;
+  readonly sizes: Float64Array;
+  readonly label: (node: number) => string;
+  readonly bytes: boolean;
+}
+
+function* textLines(
+  { stdout }: CommandContext,
+  lines: Iterable<TreeLine>,
+  { graph, sizes, label, bytes }: TextParts,
+): Generator<string> {
+  const paint = paintFor(stdout);
+  const format = sizeFormat(bytes);
+  const largest = sizes.reduce((max, size) => Math.max(max, size), 0);
+  const width = bytes ? String(largest).length : SIZE_WIDTH;
+  yield paint('dim', `${'closure'.padStart(width)}  ${'own'.padStart(width)}\n`);
+  for (const { node, branch, isRepeated, hidden } of lines) {
+    const sum = format(sizes[node] ?? 0).padStart(width);
+    const own = format(graph.narSizes[node] ?? 0).padStart(width);
+    const marks = isRepeated ? ' [...]' : hidden > 0 ? ` [+${hidden}]` : '';
+    const name = isRepeated ? paint('dim', label(node)) : label(node);
+    yield `${sum}  ${paint('dim', own)}  ${paint('dim', branch)}${name}${paint('dim', marks)}\n`;
+  }
+}
+
+/** Of `1023 KiB` and `99.9 GiB`. */
+const SIZE_WIDTH = 8;
+
+function* jsonPieces(
+  { storeDir }: Store,
+  graph: ReferenceGraph,
+  sizes: Float64Array,
+  lines: Iterable<TreeLine>,
+): Generator<string> {
+  yield `{"version":1,"storeDir":${JSON.stringify(storeDir)},"lines":[`;
+  let separator = '';
+  for (const { node, depth, isRepeated, hidden } of lines) {
+    const path = printStorePath(storeDir, graph.paths[node] as StorePath);
+    const narSize = graph.narSizes[node];
+    const line = { path, depth, narSize, closureSize: sizes[node], isRepeated, hidden };
+    yield `${separator}${JSON.stringify(line)}`;
+    separator = ',';
+  }
+  yield ']}\n';
+}
