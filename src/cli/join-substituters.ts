@@ -13,17 +13,20 @@ export interface JoinRequest {
   readonly uris?: readonly string[] | undefined;
   /** Default true. */
   readonly checkSigs?: boolean | undefined;
+  /** What is not to be believed, instead of what the destination or the settings refuse. */
+  readonly refuses?: ((infos: Iterable<PathInfo>) => Refusal[]) | undefined;
 }
 
 /** Opens none: each is opened when it is first asked, and closed with the session. Warnings go where its lines go. */
 export function joinConfigured(
   session: Session,
   destination: Store,
-  { uris, checkSigs = true }: JoinRequest = {},
+  { uris, checkSigs = true, refuses: given }: JoinRequest = {},
 ): SubstituterStore {
   const { settings } = session;
   const configured = settings.substitute ? settings.substituters : [];
-  const refuses = destination.refuses?.bind(destination) ?? refusesBySettings(session, destination);
+  const refuses =
+    given ?? destination.refuses?.bind(destination) ?? refusesBySettings(session, destination);
   return session.use(
     joinSubstituters(
       [...new Set(uris ?? configured)].map((uri) => ({

@@ -3,19 +3,23 @@ import { FerryError, isFerryError, messageOf, type ErrorCode } from '../error.ts
 import { printStorePath, type StoreDir, type StorePath } from '../format/store-path.ts';
 import type { Absence } from '../store/wrap/substituters.ts';
 
-/** @param absent what nobody has: the path itself, or one that it needs. */
+/**
+ * @param absent what nobody has: the path itself, or one that it needs.
+ * @param doing what it is wanted for
+ */
 export function explainAbsence(
   storeDir: StoreDir,
   path: StorePath,
   absent: StorePath,
   absence: Absence,
+  doing: 'realise' | 'repair' = 'realise',
 ): FerryError {
   const printed = printStorePath(storeDir, path);
   const isOther = absent !== path;
   const what = isOther ? `"${printStorePath(storeDir, absent)}"` : 'it';
   const needed = isOther ? ', which it needs' : '';
-  const { code, why, cause } = reasonOf(absence, what, needed);
-  return new FerryError(code, `cannot realise "${printed}": ${why}`, {
+  const { code, why, cause } = reasonOf(absence, what, needed, doing);
+  return new FerryError(code, `cannot ${doing} "${printed}": ${why}`, {
     path: printed,
     hint: hintOf(absence),
     ...(cause === undefined ? {} : { cause }),
@@ -38,7 +42,12 @@ interface Reason {
 }
 
 /** What is most to the point: who came nearest to giving it. */
-function reasonOf(absence: Absence, what: string, needed: string): Reason {
+function reasonOf(
+  absence: Absence,
+  what: string,
+  needed: string,
+  doing: 'realise' | 'repair',
+): Reason {
   const [failed] = absence.failed;
   if (failed !== undefined) {
     const { error } = failed;
@@ -52,7 +61,8 @@ function reasonOf(absence: Absence, what: string, needed: string): Reason {
   }
   const { leftAlone, lacking } = absence;
   if (leftAlone.length === 0 && lacking.length === 0) {
-    return { code: 'not-found', why: `${what} is not there${needed}, and no substituter is asked` };
+    const isLost = doing === 'realise' ? `${what} is not there${needed}, and ` : '';
+    return { code: 'not-found', why: `${isLost}no substituter is asked` };
   }
   const why = `no substituter has ${what}${needed}`;
   const [first] = leftAlone;

@@ -55,6 +55,7 @@ export async function openLocal(
     requireSigs: booleanParameter(parameters, 'require-sigs') ?? settings.requireSigs,
     trustedKeys: loadTrustedKeys(settings).keys,
     syncStorePaths: settings.fsyncStorePaths,
+    autoOptimise: settings.autoOptimiseStore,
     syncMetadata: settings.fsyncMetadata,
     useWal: settings.useSqliteWal,
     gcReservedSpace: settings.gcReservedSpace,

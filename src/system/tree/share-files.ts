@@ -105,11 +105,11 @@ class Sharing {
   #file(path: ByteString, stats: Stats, directory?: ByteString): boolean {
     if (!stats.isFile() && !(stats.isSymbolicLink() && process.platform === 'linux')) return false;
     if (process.platform === 'darwin' && MAC_BUNDLE.test(path)) return false;
+    if (stats.nlink > 1 && includes(this.#job.linked, stats.ino)) return false;
     if (stats.isFile() && (stats.mode & OWNER_WRITE) !== 0) {
       this.#note('writable', path);
       return false;
     }
-    if (stats.nlink > 1 && includes(this.#job.linked, stats.ino)) return false;
     const name = linkNameOf(path, { checkpoint: this.#checkpoint });
     const link = `${this.#linksDir}/${name}` as ByteString;
     for (let tries = 0; tries < TRIES; tries++) {

@@ -49,6 +49,26 @@ export const operationTable: readonly OperationEntry[] = [
     load: async () => (await import('./import.ts')).importOperation,
   },
   {
+    flags: ['--verify'],
+    summary: 'Check all of the store, and repair it with --repair; contents with --check-contents',
+    load: async () => (await import('./verify.ts')).verify,
+  },
+  {
+    flags: ['--verify-path'],
+    summary: 'Check the contents of paths',
+    load: async () => (await import('./verify-path.ts')).verifyPath,
+  },
+  {
+    flags: ['--repair-path'],
+    summary: 'Take paths anew from substituters',
+    load: async () => (await import('./repair-path.ts')).repairPath,
+  },
+  {
+    flags: ['--optimise', '--optimize'],
+    summary: 'Let equal files share their contents',
+    load: async () => (await import('./optimise.ts')).optimise,
+  },
+  {
     flags: ['--serve'],
     summary: 'Answer the serve protocol on stdin and stdout, as ssh:// wants it',
     takesStdin: true,

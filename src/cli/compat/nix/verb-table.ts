@@ -79,6 +79,16 @@ export const verbTable: readonly VerbEntry[] = [
     load: async () => (await import('./store-verify.ts')).storeVerify,
   },
   {
+    name: 'store repair',
+    summary: 'Take paths anew from substituters',
+    load: async () => (await import('./store-repair.ts')).storeRepair,
+  },
+  {
+    name: 'store optimise',
+    summary: 'Let equal files share their contents',
+    load: async () => (await import('./store-optimise.ts')).storeOptimise,
+  },
+  {
     name: 'store sign',
     summary: 'Sign paths',
     load: async () => (await import('./store-sign.ts')).storeSign,
