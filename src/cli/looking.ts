@@ -7,7 +7,7 @@ import { nameOf, printStorePath, type StorePath } from '../format/store-path.ts'
 import type { Store } from '../store/store.ts';
 import type { CommandContext, Output } from './context.ts';
 import { resolveIn } from './resolve-in-store.ts';
-import { formatNumber } from './ui/units.ts';
+import { formatCount, formatNumber } from './ui/units.ts';
 
 /** `--json` and `--bytes`. */
 export const lookingOptions: {
@@ -47,6 +47,11 @@ export function titleOf(graph: ReferenceGraph, roots: readonly number[]): string
 /** Sizes for people, or exact ones. */
 export function sizeFormat(bytes: boolean): (size: number) => string {
   return bytes ? String : formatBytes;
+}
+
+/** What a list comes to, for its end: `371 paths, 1.4 GiB`. */
+export function totalText(count: number, size: number, bytes: boolean): string {
+  return `${formatCount(count, 'path')}, ${bytes ? formatCount(size, 'byte') : formatBytes(size)}`;
 }
 
 type Look = Parameters<typeof styleText>[0];

@@ -41,6 +41,11 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
     load: async () => (await import('./commands/tree.ts')).tree,
   },
   {
+    name: 'info',
+    summary: 'Say what a store knows of paths, and how large they are',
+    load: async () => (await import('./commands/info.ts')).info,
+  },
+  {
     name: 'verify',
     summary: 'Check the contents and signatures of paths',
     load: async () => (await import('./commands/verify.ts')).verify,

@@ -22,13 +22,13 @@ import {
   paintFor,
   shortLabels,
   sizeFormat,
+  totalText,
   type ClosureGraph,
 } from '../looking.ts';
 import { usage } from '../parse-words.ts';
 import { printPieces } from '../print-pieces.ts';
 import { resolveIn } from '../resolve-in-store.ts';
 import { openSession } from '../session.ts';
-import { formatCount } from '../ui/units.ts';
 import { storeOption } from './store-option.ts';
 
 const TITLE = 'ferry tree';
@@ -82,8 +82,7 @@ export const tree: Command = defineCommand({
       textLines(context, lines, { graph, sizes, label, bytes: options.bytes }),
     );
     const total = graph.narSizes.reduce((sum, size) => sum + size, 0);
-    const count = formatCount(graph.paths.length, 'path');
-    await say(context, `${count}, ${sizeFormat(options.bytes)(total)}`);
+    await say(context, totalText(graph.paths.length, total, options.bytes));
     return 0;
   },
 });
@@ -119,19 +118,12 @@ async function referrersOfWords(
 }
 
 function orderBy(how: string | undefined, graph: ReferenceGraph, sizes: Float64Array): OrderWithin {
-  switch (how) {
-    case 'closure':
-      return (nodes) => descending(nodes, sizes);
-    case 'size':
-      return (nodes) => descending(nodes, graph.narSizes);
-    case 'name': {
-      const label = shortLabels(graph.paths);
-      const byName = new Intl.Collator('en', { numeric: true });
-      return (nodes) => Uint32Array.from(nodes).sort((a, b) => byName.compare(label(a), label(b)));
-    }
-    default:
-      return makeOrderWithin(graph);
-  }
+  if (how === 'closure') return (nodes) => descending(nodes, sizes);
+  if (how === 'size') return (nodes) => descending(nodes, graph.narSizes);
+  if (how !== 'name') return makeOrderWithin(graph);
+  const label = shortLabels(graph.paths);
+  const { compare } = new Intl.Collator('en', { numeric: true });
+  return (nodes) => Uint32Array.from(nodes).sort((a, b) => compare(label(a), label(b)));
 }
 
 function descending(nodes: ArrayLike<number>, weights: Float64Array): Uint32Array {
