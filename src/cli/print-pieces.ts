@@ -6,7 +6,7 @@ const ENOUGH = 64 * 1024;
 
 /** Where the pieces end in an error, those before it are written first. */
 export async function printPieces(
-  output: Output,
+  output: Pick<Output, 'write'>,
   pieces: Iterable<string> | AsyncIterable<string>,
 ): Promise<void> {
   let some: string[] = [];

@@ -46,6 +46,11 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
     load: async () => (await import('./commands/info.ts')).info,
   },
   {
+    name: 'graph',
+    summary: 'Draw a closure for Graphviz, as GraphML, JSON or a page',
+    load: async () => (await import('./commands/graph.ts')).graph,
+  },
+  {
     name: 'verify',
     summary: 'Check the contents and signatures of paths',
     load: async () => (await import('./commands/verify.ts')).verify,
@@ -181,6 +186,11 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
     load: async () => (await import('./compat/nix-store/nix-store.ts')).nixStore,
   },
   {
+    name: 'nix-collect-garbage',
+    summary: 'Stand in for nix-collect-garbage',
+    load: async () => (await import('./compat/nix-collect-garbage.ts')).nixCollectGarbage,
+  },
+  {
     name: 'completions',
     summary: 'Print the completions for a shell',
     load: async () => (await import('./commands/completions.ts')).completions,
@@ -193,7 +203,7 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
 ];
 
 /** Names under which ferry may be started in place of a program of Nix. */
-export const dropInNames: readonly string[] = ['nix', 'nix-copy-closure', 'nix-store'];
+export const dropInNames: readonly string[] = ['nix', 'nix-collect-garbage', 'nix-copy-closure', 'nix-store'];
 
 export interface FoundCommand {
   /** As typed: `ferry store ls`. */
