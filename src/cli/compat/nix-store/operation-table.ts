@@ -69,6 +69,59 @@ export const operationTable: readonly OperationEntry[] = [
     load: async () => (await import('./optimise.ts')).optimise,
   },
   {
+    flags: ['--add', '-A'],
+    summary: 'Add files and directories, and print the paths that they have then',
+    load: async () => (await import('./add.ts')).add,
+  },
+  {
+    flags: ['--add-fixed'],
+    summary: 'The same as the outputs of derivations whose hash is fixed',
+    load: async () => (await import('./add-fixed.ts')).addFixed,
+  },
+  {
+    flags: ['--print-fixed-path'],
+    summary: 'Print the path that such an output with a given hash has',
+    load: async () => (await import('./print-fixed-path.ts')).printFixedPath,
+  },
+  {
+    flags: ['--dump'],
+    summary: 'Write the NAR of a file or directory to stdout',
+    load: async () => (await import('./dump.ts')).dump,
+  },
+  {
+    flags: ['--restore'],
+    summary: 'Unpack a NAR from stdin',
+    takesStdin: true,
+    load: async () => (await import('./restore.ts')).restore,
+  },
+  {
+    flags: ['--dump-db'],
+    summary: 'Print what the database has of some or all paths',
+    load: async () => (await import('./dump-db.ts')).dumpDb,
+  },
+  {
+    flags: ['--load-db'],
+    summary: 'Make valid what --dump-db printed',
+    takesStdin: true,
+    load: async () => (await import('./load-db.ts')).loadDb,
+  },
+  {
+    flags: ['--register-validity'],
+    summary: 'Make valid what lies in the store already, as registered on stdin',
+    takesStdin: true,
+    load: async () => (await import('./register-validity.ts')).registerValidity,
+  },
+  {
+    flags: ['--init'],
+    summary: 'Make the store where there is none',
+    load: async () => (await import('./init.ts')).init,
+  },
+  {
+    flags: ['--generate-binary-cache-key'],
+    summary: 'Make a key to sign with: a file with the secret one and a file with the public one',
+    load: async () => (await import('./generate-binary-cache-key.ts')).generateBinaryCacheKey,
+  },
+  {
     flags: ['--serve'],
     summary: 'Answer the serve protocol on stdin and stdout, as ssh:// wants it',
     takesStdin: true,
