@@ -31,6 +31,22 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
     load: async () => (await import('./commands/import.ts')).importCommand,
   },
   {
+    name: 'bundle',
+    summary: 'Look into bundles, which ferry export --bundle makes, and check them',
+    commands: [
+      {
+        name: 'ls',
+        summary: 'List the paths of a bundle',
+        load: async () => (await import('./commands/bundle-ls.ts')).bundleLs,
+      },
+      {
+        name: 'verify',
+        summary: 'Check that a bundle is whole and signed',
+        load: async () => (await import('./commands/bundle-verify.ts')).bundleVerify,
+      },
+    ],
+  },
+  {
     name: 'realise',
     summary: 'Fetch paths and all they refer to from substituters',
     load: async () => (await import('./commands/realise.ts')).realise,
@@ -97,6 +113,11 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
         load: async () => (await import('./commands/store-info.ts')).storeInfo,
       },
       {
+        name: 'list',
+        summary: 'List all valid paths, or closures',
+        load: async () => (await import('./commands/store-list.ts')).storeList,
+      },
+      {
         name: 'ls',
         summary: 'List the files of a store path',
         load: async () => (await import('./commands/store-ls.ts')).storeLs,
@@ -110,6 +131,16 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
         name: 'verify',
         summary: 'The same as ferry verify',
         load: async () => (await import('./commands/verify.ts')).verify,
+      },
+      {
+        name: 'repair',
+        summary: 'Take paths anew from other stores',
+        load: async () => (await import('./commands/store-repair.ts')).storeRepair,
+      },
+      {
+        name: 'optimise',
+        summary: 'Let equal files share their contents',
+        load: async () => (await import('./commands/store-optimise.ts')).storeOptimise,
       },
       {
         name: 'add',
@@ -203,7 +234,12 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
 ];
 
 /** Names under which ferry may be started in place of a program of Nix. */
-export const dropInNames: readonly string[] = ['nix', 'nix-collect-garbage', 'nix-copy-closure', 'nix-store'];
+export const dropInNames: readonly string[] = [
+  'nix',
+  'nix-collect-garbage',
+  'nix-copy-closure',
+  'nix-store',
+];
 
 export interface FoundCommand {
   /** As typed: `ferry store ls`. */

@@ -2,8 +2,8 @@
  * Profiles: a link that leads to a generation, which is a link to a store path; generations are numbered, and never
  * change once made. (Nix manual, "Profiles".)
  */
-import { lstatSync, readdirSync, readlinkSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { lstatSync, readlinkSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { FerryError } from '../../error.ts';
 import { printStorePath, type StorePath } from '../../format/store-path.ts';
 import { loadFlock } from '../../system/flock.ts';
@@ -13,6 +13,7 @@ import type { CallOptions } from '../store.ts';
 import { makeDirectory } from './directories.ts';
 import type { LocalStore } from './local-store.ts';
 import { lockPath } from './path-lock.ts';
+import { generationLink, generationsOf } from './profile-generations.ts';
 
 /**
  * Makes a path the current generation of a profile. Where the newest generation is that path already no other is
@@ -30,9 +31,9 @@ export async function addGeneration(
   requireProfile(profile);
   const lock = await lockPath(await loadFlock(), profile, signal);
   try {
-    const newest = Math.max(0, ...generationsOf(profile));
+    const newest = generationsOf(profile).all.at(-1)?.number ?? 0;
     const target = printStorePath(store.storeDir, path);
-    const isNewest = newest > 0 && readlinkSync(generationLink(profile, newest)) === target;
+    const isNewest = newest > 0 && leadsTo(generationLink(profile, newest), target);
     const number = isNewest ? newest : newest + 1;
     if (!isNewest) await store.addRoot(generationLink(profile, number), path, { signal });
     switchLink(profile, basename(generationLink(profile, number)));
@@ -41,27 +42,9 @@ export async function addGeneration(
   }
 }
 
-function generationLink(profile: string, number: number): string {
-  return `${profile}-${number}-link`;
-}
-
-/** The numbers of those that are there. */
-function generationsOf(profile: string): number[] {
-  const prefix = `${basename(profile)}-`;
-  try {
-    return readdirSync(dirname(profile)).flatMap((name) => {
-      const number = name.startsWith(prefix)
-        ? /^(\d{1,15})-link$/.exec(name.slice(prefix.length))?.[1]
-        : undefined;
-      return number !== undefined && isLink(join(dirname(profile), name)) ? [Number(number)] : [];
-    });
-  } catch (error) {
-    throw translateOsError(error, 'list the generations of', profile);
-  }
-}
-
-function isLink(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
+function leadsTo(link: string, target: string): boolean {
+  const isLink = lstatSync(link, { throwIfNoEntry: false })?.isSymbolicLink() === true;
+  return isLink && readlinkSync(link) === target;
 }
 
 function requireProfile(profile: string): void {

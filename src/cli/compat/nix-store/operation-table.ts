@@ -69,6 +69,17 @@ export const operationTable: readonly OperationEntry[] = [
     load: async () => (await import('./optimise.ts')).optimise,
   },
   {
+    flags: ['--gc'],
+    summary:
+      'Delete all that nothing needs, or print what that is: --print-dead, --print-live, --print-roots',
+    load: async () => (await import('./gc.ts')).gc,
+  },
+  {
+    flags: ['--delete'],
+    summary: 'Delete paths that nothing needs',
+    load: async () => (await import('./delete.ts')).deleteOperation,
+  },
+  {
     flags: ['--add', '-A'],
     summary: 'Add files and directories, and print the paths that they have then',
     load: async () => (await import('./add.ts')).add,

@@ -109,6 +109,11 @@ export const verbTable: readonly VerbEntry[] = [
     load: async () => (await import('./store-delete.ts')).storeDelete,
   },
   {
+    name: 'store gc',
+    summary: 'Delete all that nothing needs',
+    load: async () => (await import('./store-gc.ts')).storeGc,
+  },
+  {
     name: 'store diff-closures',
     summary: 'Say which packages differ between two closures',
     load: async () => (await import('./store-diff-closures.ts')).storeDiffClosures,
