@@ -4,15 +4,24 @@ import { computeClosure } from '../../copy/closure.ts';
 import { verifyPaths, type PathVerification } from '../../copy/verify.ts';
 import { printStorePath, type StorePath } from '../../format/store-path.ts';
 import type { Store } from '../../store/store.ts';
+import { isFerryError } from '../../error.ts';
 import { allPathsOf } from '../all-paths-of.ts';
+import { requireLocalStore } from '../as-local-store.ts';
 import { defineCommand, type Command } from '../command.ts';
 import { say, type CommandContext } from '../context.ts';
 import { invalidReferences } from '../invalid-references.ts';
 import { usage } from '../parse-words.ts';
 import { resolveIn } from '../resolve-in-store.ts';
+import { runRepair } from '../run-repair.ts';
 import { openSession, type Session } from '../session.ts';
 import { openSubstituters } from '../open-substituters.ts';
 import { VerifyReport } from '../ui/verify-report.ts';
+import {
+  REPAIR,
+  repairOptions,
+  type RepairOptionValues,
+  requireRepairable,
+} from './repair-options.ts';
 import { storeOption } from './store-option.ts';
 
 const TITLE = 'ferry verify';
@@ -21,6 +30,7 @@ export const verify: Command = defineCommand({
   description: [
     'Each path is read and hashed, and compared with what the store knows of it; what it refers to must be valid too. And it must be trusted: it is named by its contents, was built in that store, or has a signature by one of the keys in trusted-public-keys.',
     'Paths of which that does not hold are printed on stderr. The exit status is then 1 where contents differ or something could not be read, and 3 where only signatures are missing.',
+    'With --repair, for a store on this machine, paths that are damaged or gone are taken anew from the stores named with --from, or else from the substituters of nix.conf. They get just the contents that are recorded for them, whoever gives these; with --other-contents also those of another build, if they are signed by a trusted key. What could be repaired is no error any more.',
     'With --json there is one JSON object per line on stdout for each path, the last one of type "done".',
   ],
   arguments: [
@@ -44,11 +54,17 @@ export const verify: Command = defineCommand({
       repeated: true,
       completes: 'store',
     },
+    repair: { help: 'take paths that are damaged anew from elsewhere' },
+    ...repairOptions,
     json: { help: 'tell programs, in JSON' },
   },
   examples: [
     { meaning: 'the whole store', command: 'ferry verify --all' },
     { meaning: 'after a copy', command: 'ferry verify -r --store ssh://server ./result' },
+    {
+      meaning: 'the whole store, and take what is damaged from another machine',
+      command: 'ferry verify --all --no-trust --repair --from ssh://server',
+    },
     {
       meaning: 'whether two keys have signed it, without reading it',
       command: 'ferry verify -r --no-contents --sigs-needed 2 ./result',
@@ -61,6 +77,7 @@ export const verify: Command = defineCommand({
     await using session = openSession(context);
     const store = await session.openExisting(options.store);
     const { signal } = context;
+    requireRepairable(TITLE, store, options);
     const paths = options.all
       ? await allPathsOf(store, signal)
       : await namedPaths(context, store, words, options.recursive);
@@ -71,6 +88,7 @@ export const verify: Command = defineCommand({
     const report = new VerifyReport(context, store, { isJson: options.json, total: paths.length });
     using _ = { [Symbol.dispose]: () => report.close() };
     await checkReferences(store, paths, report, signal);
+    const broken: StorePath[] = [];
     const summary = await verifyPaths(store, paths, {
       signal,
       contents: !options.noContents,
@@ -80,11 +98,38 @@ export const verify: Command = defineCommand({
       substituters,
       onSubstituterFailed: (other, error) => report.substituterFailed(other, error),
       onBytes: (_path, bytes) => report.bytes(bytes),
-      onResult: (result: PathVerification) => report.result(result),
+      onResult(result: PathVerification) {
+        report.result(result);
+        if (isBroken(result)) broken.push(result.path);
+      },
     });
+    if (options.repair) await repair(session, store, broken, report, options);
     return await report.finish(summary);
   },
 });
+
+/** What can't be read is taken anew too; that nobody may read it is something else. */
+function isBroken({ contents }: PathVerification): boolean {
+  if (contents?.state === 'failed') return !isFerryError(contents.error, 'denied');
+  return contents?.state === 'modified' || contents?.state === 'disappeared';
+}
+
+async function repair(
+  session: Session,
+  store: Store,
+  broken: readonly StorePath[],
+  report: VerifyReport,
+  { from, otherContents, noCheckSigs }: RepairOptionValues,
+): Promise<void> {
+  const failures = await runRepair(session, requireLocalStore(store, REPAIR), broken, {
+    from,
+    otherContents,
+    checkSigs: !noCheckSigs,
+    onBytes: (_path, bytes) => report.bytes(bytes),
+    onRepaired: (path, uri) => report.repaired(path, uri),
+  });
+  for (const [path, error] of failures) report.repairFailed(path, error);
+}
 
 function numberOf(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;

@@ -35,9 +35,10 @@ export class VerifyReport {
   #bytes = 0;
   readonly #data: OrderedOutput;
   readonly #damaged = new Set<StorePath>();
+  readonly #repaired = new Set<StorePath>();
   readonly #untrusted = new Set<StorePath>();
   /** Of paths that couldn't be looked at: the first decides the exit status where nothing worse was found. */
-  readonly #failures: unknown[] = [];
+  readonly #failures = new Map<StorePath, unknown>();
 
   constructor(context: CommandContext, store: Store, { isJson, total }: ReportOptions) {
     this.#context = context;
@@ -74,7 +75,7 @@ export class VerifyReport {
     this.#checked++;
     const problem = contents && problemOf(contents);
     if (contents?.state === 'failed') {
-      this.#failures.push(contents.error);
+      this.#failures.set(path, contents.error);
       this.#line(path, `could not be checked: ${messageOf(contents.error)}`);
     } else if (problem !== undefined) {
       this.problem(path, problem);
@@ -85,13 +86,30 @@ export class VerifyReport {
     } else if (problem === undefined && this.#context.verbosity > 0) {
       this.#live.print(`path "${this.#print(path)}" is good${whyTrusted(trust)}`);
     }
-    if (this.#isJson) this.#data.line(JSON.stringify(this.#toJson(found)));
+    if (this.#isJson) this.#event(this.#toJson(found));
   }
 
   /** What is wrong with a path itself. */
   problem(path: StorePath, problem: string): void {
     this.#damaged.add(path);
     this.#line(path, `is damaged: ${problem}`);
+  }
+
+  /** A path that was told of is whole again. */
+  repaired(path: StorePath, from: string): void {
+    this.#repaired.add(path);
+    this.#failures.delete(path);
+    if (this.#context.verbosity >= 0) {
+      this.#live.print(`repaired path "${this.#print(path)}" from "${printable(from)}"`);
+    }
+    if (this.#isJson) this.#event({ type: 'repaired', path: this.#print(path), from });
+  }
+
+  repairFailed(path: StorePath, error: FerryError): void {
+    this.#live.print(`error: ${printable(messageOf(error))}`);
+    if (error.hint !== undefined) this.#live.print(`hint: ${printable(error.hint)}`);
+    const told = { path: this.#print(path), error: messageOf(error) };
+    if (this.#isJson) this.#event({ type: 'repair-failed', ...told });
   }
 
   substituterFailed({ uri }: Store, error: unknown): void {
@@ -101,26 +119,35 @@ export class VerifyReport {
   /** @returns the exit status */
   async finish(summary: VerifySummary): Promise<number> {
     const damaged = this.#damaged.size;
+    const repaired = this.#repaired.size;
     const untrusted = this.#untrusted.size;
-    const unchecked = this.#failures.length;
+    const unchecked = this.#failures.size;
     if (this.#isJson) {
       const { checked, narSize } = summary;
-      const done = { type: 'done', version: 1, checked, narSize, damaged, untrusted, unchecked };
-      this.#data.line(JSON.stringify(done));
+      const found = { damaged, repaired, untrusted, unchecked };
+      this.#event({ type: 'done', version: 1, checked, narSize, ...found });
     }
     this.close();
     await this.#data.settled();
     await this.#talk.settled();
     const findings = [
       ...(damaged > 0 ? [`${formatCount(damaged, 'path')} damaged`] : []),
+      ...(repaired > 0 ? [`${formatCount(repaired, 'path')} repaired`] : []),
       ...(untrusted > 0 ? [`${formatCount(untrusted, 'path')} not trusted`] : []),
       ...(unchecked > 0 ? [`${formatCount(unchecked, 'path')} not checked`] : []),
     ];
     const checked = `checked ${formatCount(summary.checked, 'path')}, ${formatBytes(summary.narSize)}`;
     await say(this.#context, `${checked}: ${findings.join(', ') || 'nothing is wrong'}`);
-    if (damaged > 0) return exitStatusOf(new FerryError('corrupt', ''));
-    if (unchecked > 0) return exitStatusOf(this.#failures[0]);
+    if (this.#damaged.difference(this.#repaired).size > 0) {
+      return exitStatusOf(new FerryError('corrupt', ''));
+    }
+    const [failure] = this.#failures.values();
+    if (unchecked > 0) return exitStatusOf(failure);
     return untrusted > 0 ? exitStatusOf(new FerryError('untrusted', '')) : 0;
+  }
+
+  #event(event: object): void {
+    this.#data.line(JSON.stringify(event));
   }
 
   #line(path: StorePath, what: string): void {
