@@ -27,6 +27,7 @@ test('URIs mean what they mean to Nix', () => {
     ['ssh-ng://[::1]:2', { kind: 'ssh-ng', host: '::1', port: 2 }],
     ['ssh://fe80::1', { kind: 'ssh', host: 'fe80::1' }],
     ['file:///c', { kind: 'file', path: '/c' }],
+    ['bundle:///c%20d', { kind: 'bundle', path: '/c d' }],
     [
       'https://c.example/x?priority=1',
       { kind: 'https', authority: 'c.example', path: '/x', parameters: { priority: '1' } },

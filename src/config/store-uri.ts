@@ -18,6 +18,7 @@ export type StoreUri =
       readonly parameters: Parameters;
     }
   | { readonly kind: 'file'; readonly path: string; readonly parameters: Parameters }
+  | { readonly kind: 'bundle'; readonly path: string; readonly parameters: Parameters }
   | {
       readonly kind: 'http' | 'https' | 's3';
       readonly authority: string;
@@ -55,7 +56,8 @@ export function parseStoreUri(text: string): StoreUri {
     case 'ssh-ng':
       return { kind: scheme, ...parseAuthority(text, rest), parameters };
     case 'file':
-      return { kind: 'file', path: decode(text, rest), parameters };
+    case 'bundle':
+      return { kind: scheme, path: decode(text, rest), parameters };
     case 'http':
     case 'https':
     case 's3': {
@@ -69,7 +71,7 @@ export function parseStoreUri(text: string): StoreUri {
         'usage',
         `"${uriWithoutSecrets(text)}" is not a store: unknown scheme "${scheme}"`,
         {
-          hint: 'the schemes are local, unix, ssh, ssh-ng, file, http, https and s3',
+          hint: 'the schemes are local, unix, ssh, ssh-ng, file, bundle, http, https and s3',
         },
       );
   }

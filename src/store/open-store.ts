@@ -101,6 +101,11 @@ async function openUri(text: string, uri: StoreUri, context: Context): Promise<S
       // is meant for this one, and may have passwords.
       return openSshNgStore(uri, context);
     }
+    case 'bundle': {
+      const { openBundleUri } = await import('./bundle/open-bundle-uri.ts');
+      warn([]);
+      return await openBundleUri(uri.path);
+    }
     case 'file':
     case 'http':
     case 'https':

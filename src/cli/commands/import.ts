@@ -1,4 +1,4 @@
-/** `ferry import`: what `ferry export` or `nix-store --export` wrote, into a store. */
+/** `ferry import`: what `ferry export` or `nix-store --export` wrote, into a store; of either format. */
 import { ByteReader } from '../../bytes/byte-reader.ts';
 import type { CopySummary } from '../../copy/events.ts';
 import { importPaths } from '../../copy/import-paths.ts';
@@ -6,7 +6,7 @@ import { printStorePath, type StoreDir } from '../../format/store-path.ts';
 import type { ImportOptions } from '../../store/store.ts';
 import { defineCommand, type Command } from '../command.ts';
 import type { CommandContext } from '../context.ts';
-import { readInput } from '../input-file.ts';
+import { findImportInput } from '../import-input.ts';
 import { usage } from '../parse-words.ts';
 import { openSession } from '../session.ts';
 import { jsonProgress } from '../ui/copy-json.ts';
@@ -18,28 +18,61 @@ const TITLE = 'ferry import';
 export const importCommand: Command = defineCommand({
   description: [
     'Takes in what ferry export or nix-store --export wrote, and prints the paths that are then valid, each as soon as it is. What is there already is left as it is. An import that breaks off keeps the paths that it printed, and nothing else.',
-    'No signature is asked for, whatever require-sigs says: the format has none, and Nix does the same. Import only what comes from somebody whom you would let write to the store.',
+    'Of an export in the format of Nix no signature is asked for, whatever require-sigs says: it has none, and Nix does the same. Import only what comes from somebody whom you would let write to the store. A bundle, which ferry export --bundle made, has signatures, and they are checked as ferry copy checks them.',
+    'A bundle may lie in several parts, to be named in any order; of one that is named alone the others are looked for beside it. Imported again it goes on where an import of it ended.',
     'With --json there is one JSON object per line on stdout for each event, as ferry copy has them.',
   ],
   arguments: [
-    { name: 'FILE', help: 'what to import, stdin by default', optional: true, completes: 'file' },
+    {
+      name: 'FILE',
+      help: 'what to import, stdin by default; or the parts of a bundle',
+      optional: true,
+      repeated: true,
+      completes: 'file',
+    },
   ],
   options: {
     to: { help: 'the store to import into', value: 'STORE', completes: 'store' },
     store: { help: 'the same as --to', value: 'STORE', completes: 'store', hidden: true },
+    noCheckSigs: { help: 'of a bundle: take paths that lack a signature by a trusted key' },
+    addRoot: {
+      help: 'of a bundle: link to what it was made for here, and keep it from being collected as garbage',
+      value: 'LINK',
+      completes: 'file',
+    },
+    dryRun: {
+      help: 'of a bundle: say what would be imported, and whether it would be taken',
+      short: 'n',
+    },
     json: { help: 'tell programs, in JSON' },
   },
   examples: [
     { meaning: 'out of a file', command: `${TITLE} result.nar` },
     {
+      meaning: 'a bundle in parts, kept for as long as the link is there',
+      command: `${TITLE} --add-root ./system /media/a/system.bundle.001 /media/b/system.bundle.002`,
+    },
+    {
       meaning: 'from another machine',
       command: `ssh server nix-store --export /nix/store/xfp2hphvk98rkk9ywlqpp587rjdcgnc2-hello | ${TITLE}`,
     },
   ],
-  async run(context, [file = '-'], options) {
-    const { to, store, json } = options;
+  async run(context, files, options) {
+    const { to, store, json, noCheckSigs, addRoot, dryRun } = options;
     if (to !== undefined && store !== undefined) {
       throw usage(TITLE, '--to and --store mean the same: give one of them');
+    }
+    const input = await findImportInput(context, files);
+    if ('bundle' in input) {
+      const { runBundleImport } = await import('../run-bundle-import.ts');
+      const checkSigs = !noCheckSigs;
+      const { bundle } = input;
+      const request = { input: bundle, to: to ?? store, checkSigs, addRoot, dryRun, json };
+      return await runBundleImport(context, request);
+    }
+    if (addRoot !== undefined || dryRun) {
+      const flag = dryRun ? '--dry-run' : '--add-root';
+      throw usage(TITLE, `${flag} is for bundles: an export does not say in advance what is in it`);
     }
     const { signal } = context;
     await using session = openSession(context);
@@ -48,7 +81,7 @@ export const importCommand: Command = defineCommand({
     session.onLine = onLine;
     const summary = { copied: 0, alreadyValid: 0, failed: 0, narSize: 0, signaturesAdded: 0 };
     try {
-      const reader = new ByteReader(readInput(context, file));
+      const reader = new ByteReader(input.export);
       await importPaths(destination, reader, {
         signal,
         onBytes: listener.onBytes,

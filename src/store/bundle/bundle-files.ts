@@ -61,8 +61,7 @@ export class BundleFiles implements AsyncDisposable {
 
   /** Gives everything its name. @returns the names */
   async commit(): Promise<string[]> {
-    await this.#files.finish();
-    const { count } = this;
+    const count = await this.#files.finish();
     const names = Array.from({ length: count }, (_, index) => this.#files.nameOf(index + 1));
     for (const name of names) {
       try {
@@ -74,11 +73,6 @@ export class BundleFiles implements AsyncDisposable {
     syncDirectory(dirname(this.#file));
     if (this.#isSplit) await removeOlderParts(this.#file, count);
     return names;
-  }
-
-  /** Parts so far. */
-  get count(): number {
-    return this.#files.count;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -44,11 +44,6 @@ export class PartFiles implements AsyncDisposable {
     return this.#capacity === undefined ? this.#file : partName(this.#file, number);
   }
 
-  /** How many there are, the current one included. */
-  get count(): number {
-    return this.#current?.number ?? 0;
-  }
-
   /** Says which bundle it is, which the headers of parts have. */
   setId(id: Uint8Array): void {
     this.#id = id;
@@ -115,9 +110,11 @@ export class PartFiles implements AsyncDisposable {
     releaseChunk(bytes);
   }
 
-  /** All parts are whole and on the disk, still under their other names. */
-  async finish(): Promise<void> {
-    await this.#finishPart(this.#requireCurrent(), true);
+  /** All parts are whole and on the disk, still under their other names. @returns how many there are */
+  async finish(): Promise<number> {
+    const last = this.#requireCurrent();
+    await this.#finishPart(last, true);
+    return last.number;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -3,12 +3,15 @@
  * Small ones are taken into memory whole, so that several are at work at a time; a long one goes through as it comes.
  */
 import { FerryError, isFerryError, messageOf } from '../../error.ts';
+import { isBundlePart, magicBytes } from '../../format/bundle/magic.ts';
 import { BundleReader, type BundleFrame } from '../../format/bundle/reader.ts';
 import type { StorePath } from '../../format/store-path.ts';
 import { decompress } from '../../system/compression/decompress.ts';
 import { unlessAborted } from '../../system/pause.ts';
 import type { CallOptions, NarStream } from '../store.ts';
 import { ManifestStore, type BundledPath } from './manifest-store.ts';
+import { joinParts } from './part-stream.ts';
+import { peekAt } from './peek-at.ts';
 
 /**
  * Reads the header, which says all about the paths.
@@ -20,10 +23,16 @@ export async function openBundleStream(
   name: string,
 ): Promise<BundleStreamStore> {
   try {
-    return new BundleStreamStore(await BundleReader.open(bytes), name);
+    return new BundleStreamStore(await BundleReader.open(await wholeOf(bytes)), name);
   } catch (error) {
     throw describing(error, name);
   }
+}
+
+/** Parts are put together. */
+async function wholeOf(bytes: AsyncIterable<Uint8Array>): Promise<AsyncIterable<Uint8Array>> {
+  const { first, all } = await peekAt(bytes, magicBytes);
+  return isBundlePart(first) ? joinParts(all) : all;
 }
 
 export class BundleStreamStore extends ManifestStore {
