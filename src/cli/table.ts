@@ -67,6 +67,11 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
     load: async () => (await import('./commands/graph.ts')).graph,
   },
   {
+    name: 'diff',
+    summary: 'Compare closures, or whole stores, package by package',
+    load: async () => (await import('./commands/diff.ts')).diff,
+  },
+  {
     name: 'verify',
     summary: 'Check the contents and signatures of paths',
     load: async () => (await import('./commands/verify.ts')).verify,
