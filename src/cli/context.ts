@@ -1,6 +1,11 @@
 /** What a command is given: the streams, the environment and when to stop. Commands know no `process`. */
 import type { Environment } from '../config/environment.ts';
 
+export interface Input extends AsyncIterable<Uint8Array> {
+  /** To be called by who reads a lot: a pipe then holds more at a time. */
+  widen?(): Promise<void>;
+}
+
 export interface Output {
   readonly isTerminal: boolean;
   /** Whether colours are wanted on it. */
@@ -9,10 +14,12 @@ export interface Output {
   width(): number;
   /** Resolves when more can be written. Rejects with `BrokenPipe` when nobody reads any more. */
   write(data: string | Uint8Array): Promise<void>;
+  /** To be called by who writes a lot: a pipe then holds more at a time. */
+  widen?(): Promise<void>;
 }
 
 export interface CommandContext {
-  readonly stdin: AsyncIterable<Uint8Array>;
+  readonly stdin: Input;
   readonly stdout: Output;
   readonly stderr: Output;
   readonly env: Environment;

@@ -5,7 +5,9 @@
  */
 import { basename } from 'node:path';
 import { readEnvironment } from '../config/environment.ts';
-import { Interrupted } from './context.ts';
+import { widenPipe } from '../system/pipe-size.ts';
+import { readDescriptor } from '../system/read-descriptor.ts';
+import { Interrupted, type Input } from './context.ts';
 import { describeError, exitStatusOf } from './errors.ts';
 import { openOutput } from './process-output.ts';
 import { runFerry } from './run-ferry.ts';
@@ -14,6 +16,7 @@ import { dropInNames } from './table.ts';
 /** After the first signal this much time is left to clean up, in milliseconds. */
 const CLEAN_UP_MS = 1000;
 const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
+const STDIN = 0;
 const SHOW_CURSOR = '\u001b[?25h';
 
 void run();
@@ -39,7 +42,7 @@ async function run(): Promise<never> {
   const startedAs = basename(process.argv0);
   const words = process.argv.slice(2);
   const status = await runFerry(dropInNames.includes(startedAs) ? [startedAs, ...words] : words, {
-    stdin: process.stdin,
+    stdin: openInput(),
     stdout,
     stderr,
     env: readEnvironment(process.env),
@@ -49,6 +52,17 @@ async function run(): Promise<never> {
   await Promise.all([stdout.flush(), stderr.flush()]);
   // Whatever still holds the event loop is of no use any more.
   process.exit(status);
+}
+
+/** Nothing is opened before it is read. */
+function openInput(): Input {
+  return {
+    [Symbol.asyncIterator]: () =>
+      (readDescriptor(STDIN) ?? (process.stdin as AsyncIterable<Uint8Array>))[
+        Symbol.asyncIterator
+      ](),
+    widen: () => widenPipe(STDIN),
+  };
 }
 
 function leave(code: number): never {

@@ -1,6 +1,7 @@
 /** A stream of the process as commands see it: writes wait for room, and a reader that went away is an error of its own. */
 import { isatty } from 'node:tty';
 import { errnoOf, translateOsError } from '../system/os-error.ts';
+import { widenPipe } from '../system/pipe-size.ts';
 import { BrokenPipe, type Output } from './context.ts';
 
 export interface ProcessOutput extends Output {
@@ -32,6 +33,7 @@ export function openOutput(
         });
       });
     },
+    widen: () => widenPipe(stream.fd),
     flush: () =>
       new Promise((resolve) => {
         if (failure !== undefined || stream.destroyed) resolve();

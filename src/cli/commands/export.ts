@@ -110,6 +110,7 @@ export const exportCommand: Command = defineCommand({
       const query = { signal, noRecursive, includeOutputs, onEvent };
       const closure = await computeClosure(source, roots, query);
       const infos = sortTopologically([...closure.values()]);
+      await stdout.widen?.();
       for await (const chunk of exportPaths(source, infos, { workers, signal, onEvent })) {
         await stdout.write(chunk);
       }

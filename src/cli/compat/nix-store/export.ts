@@ -19,6 +19,7 @@ export const exportOperation: NixStoreOperation = {
     const { infos, invalid } = await untilInvalid(store, paths, signal);
     const { workers } = session;
     const options = { workers, signal, breaksOff: invalid !== undefined };
+    await stdout.widen?.();
     for await (const chunk of exportPaths(store, infos, options)) await stdout.write(chunk);
     if (invalid === undefined) return 0;
     const path = printStorePath(store.storeDir, invalid);

@@ -12,6 +12,7 @@ export const importOperation: NixStoreOperation = {
     const { stdin, stdout, signal } = context;
     await using session = openSession(context);
     const store = await session.open(uri);
+    await stdin.widen?.();
     const lines: string[] = [];
     await importPaths(store, new ByteReader(stdin), {
       signal,
