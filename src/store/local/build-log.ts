@@ -26,12 +26,14 @@ export function readBuildLog(
   drv: StorePath,
   signal?: AbortSignal,
 ): AsyncIterable<Uint8Array> | undefined {
-  const file = logFile(logDir, drv);
-  const plain = openFile(file);
-  if (plain !== undefined) return contentsOf(plain, file);
-  const packed = openFile(`${file}.bz2`);
-  if (packed === undefined) return undefined;
-  return decompress('bzip2', contentsOf(packed, file), { signal });
+  // Releases before 1.1 kept them all in one directory; Nix still looks there.
+  for (const file of [logFile(logDir, drv), join(logDir, 'drvs', drv)]) {
+    const plain = openFile(file);
+    if (plain !== undefined) return contentsOf(plain, file);
+    const packed = openFile(`${file}.bz2`);
+    if (packed !== undefined) return decompress('bzip2', contentsOf(packed, file), { signal });
+  }
+  return undefined;
 }
 
 /** Keeps a log; one that is there stays as it is. It is kept as text, which every release of Nix reads. */

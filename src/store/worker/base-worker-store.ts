@@ -50,6 +50,8 @@ export interface WorkerStoreOptions {
 
 export interface LocalTrees {
   readonly realDir: string;
+  /** Where the daemon keeps the logs of builds: they are read there, it doesn't hand them out. */
+  readonly logDir: string;
   /** Lent: the store uses them, and leaves them open. */
   readonly workers: TreeWorkers;
 }
@@ -69,6 +71,8 @@ export class BaseWorkerStore implements Store {
   protected readonly trees: LocalTrees | undefined;
   /** Where the store is on this machine. */
   readonly freeSpace?: (options?: CallOptions) => Promise<FreeSpace | undefined>;
+  /** Likewise. */
+  readonly readBuildLog?: Store['readBuildLog'];
   readonly #onDispose: (() => Promise<void>) | undefined;
   /** Sizes of NARs that were asked for before: they are needed to cut them. */
   readonly #narSizes = new Map<StorePath, number>();
@@ -88,7 +92,14 @@ export class BaseWorkerStore implements Store {
     this.isTrusted = first.greeting.isTrusted;
     const { trees } = options;
     this.trees = trees;
-    if (trees !== undefined) this.freeSpace = async () => freeSpaceAt(trees.realDir);
+    if (trees !== undefined) {
+      this.freeSpace = async () => freeSpaceAt(trees.realDir);
+      this.readBuildLog = async (drv, { signal } = {}) => {
+        signal?.throwIfAborted();
+        const { readBuildLog } = await import('../local/build-log.ts');
+        return readBuildLog(trees.logDir, drv, signal);
+      };
+    }
     this.#onDispose = options.onDispose;
     const features: StoreFeature[] = ['write', 'sign', 'hold'];
     if (first.context.version >= substituteSince) features.push('substitute');

@@ -53,7 +53,7 @@ export async function openDaemonStore(
     throw new FerryError('usage', `max-connections=${connectionsMax} is not between 1 and 64`);
   }
   const locations = locateDaemonStore(parameters, defaults);
-  const { storeDir, realDir } = locations;
+  const { storeDir, realDir, logDir } = locations;
   const usual = daemonSocketOf(env, locations);
   const path = socket ?? usual;
   // A socket of another name may lead into a container: its store is not the one here, unless the URI says so.
@@ -67,7 +67,7 @@ export async function openDaemonStore(
       uri,
       storeDir,
       connectionsMax,
-      trees: isHere ? { realDir, workers } : undefined,
+      trees: isHere ? { realDir, logDir, workers } : undefined,
       open: async (signal) =>
         await openWorkerConnection(await reach(path, signal), {
           farEnd,

@@ -5,7 +5,7 @@ import type { Derivation } from '../../../format/derivation.ts';
 import { isDerivation, parseStorePath } from '../../../format/store-path.ts';
 import { nixUsage } from '../nix-words.ts';
 import { PROGRAM, requireKnownFlags, type NixStoreOperation } from './operation.ts';
-import { derivationIn, readValidDerivations } from './read-valid-derivations.ts';
+import { derivationIn, readValidDerivations, variablesOf } from './read-valid-derivations.ts';
 import { withStore } from './store-scene.ts';
 
 export const printEnv: NixStoreOperation = {
@@ -29,8 +29,9 @@ export const printEnv: NixStoreOperation = {
 };
 
 /** With an empty line after each variable, as Nix has had it since 2.19; the arguments are one value. */
-export function environmentOf({ env, args }: Pick<Derivation, 'env' | 'args'>): ByteString {
-  const sorted = [...env].sort(([a], [b]) => (a < b ? -1 : 1));
+export function environmentOf(derivation: Derivation): ByteString {
+  const { args } = derivation;
+  const sorted = [...variablesOf(derivation)].sort(([a], [b]) => (a < b ? -1 : 1));
   const lines = sorted.map(([name, value]) => `export ${name}; ${name}=${quoted(value)}\n\n`);
   return `${lines.join('')}export _args; _args=${quoted(args.join(' '))}\n` as ByteString;
 }

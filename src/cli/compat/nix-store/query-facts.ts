@@ -8,7 +8,7 @@ import type { Store } from '../../../store/store.ts';
 import { printPieces } from '../../print-pieces.ts';
 import { findQueryTargets, type QueryScene, type QueryTargets } from './query-targets.ts';
 import { requireInfo } from './query-sets.ts';
-import { derivationIn, readValidDerivations } from './read-valid-derivations.ts';
+import { derivationIn, readValidDerivations, variablesOf } from './read-valid-derivations.ts';
 import { followWords } from './store-path-words.ts';
 
 /** `--outputs`: what is no derivation stands for itself. */
@@ -68,7 +68,7 @@ export async function printBindings(scene: QueryScene): Promise<void> {
   const read = await readValidDerivations(scene, known);
   for (const path of paths) {
     const drv = drvOf(path);
-    const value = derivationIn(read, drv).env.get(utf8ByteString(bindingName));
+    const value = variablesOf(derivationIn(read, drv)).get(utf8ByteString(bindingName));
     if (value === undefined) throw noBinding(store, drv, bindingName);
     await stdout.write(Buffer.concat([fromByteString(value), Buffer.from('\n')]));
   }

@@ -1,5 +1,6 @@
 /** Derivations as Nix reads them: one that isn't in the store is fetched first. */
 import { readDerivations } from '../../../copy/read-derivation.ts';
+import type { ByteString } from '../../../bytes/byte-string.ts';
 import type { Derivation } from '../../../format/derivation.ts';
 import type { StorePath } from '../../../format/store-path.ts';
 import { asLocalStore, realStoreDirOf } from '../../as-local-store.ts';
@@ -56,4 +57,14 @@ export function derivationIn(
   const derivation = derivations.get(drv);
   if (derivation === undefined) throw failure?.error;
   return derivation;
+}
+
+/** Structured attributes as derivations have them in their text: newer releases of Nix don't count it as a variable. */
+const STRUCTURED = '__json' as ByteString;
+
+/** What a builder finds in its environment, by name. */
+export function variablesOf({ env }: Derivation): Map<ByteString, ByteString> {
+  const variables = new Map(env);
+  variables.delete(STRUCTURED);
+  return variables;
 }

@@ -8,6 +8,7 @@ import {
   type FetchFailures,
   type Fetching,
 } from '../../fetch-paths.ts';
+import { nixProgress, type CopyProgress } from '../../ui/copy-progress.ts';
 import { openSession, type Session } from '../../session.ts';
 import type { NixStoreCall } from './operation.ts';
 
@@ -32,17 +33,37 @@ export async function withStore<T>(
   return await work({ call, session, store, fetching: () => (fetching ??= open()) });
 }
 
-/** Has the store get what it lacks of these. @returns what can't be had, and why */
+/** Has the store get what it lacks of these, and holds them. @returns what can't be had, and why */
 export async function fetchInto(
-  scene: StoreScene,
+  { call, store, fetching }: StoreScene,
   paths: readonly StorePath[],
 ): Promise<FetchFailures> {
-  if (paths.length === 0) return new Map();
-  const fetching = scene.fetching();
-  const progress = progressOf(fetching);
+  const { signal } = call.context;
+  const wanted = [...new Set(paths)];
+  if (wanted.length === 0) return new Map();
+  const hold = store.features.has('hold');
+  const valid = await store.queryValidPaths(wanted, { hold, signal });
+  const missing = wanted.filter((path) => !valid.has(path));
+  if (missing.length === 0) return new Map();
+  const progress = fetchProgress(fetching());
   try {
-    return await fetchPaths(fetching, paths, progress);
+    return await fetchPaths(fetching(), missing, progress);
   } finally {
     await progress.finish();
   }
+}
+
+/** On a terminal as everywhere; else a line for each path, as Nix has it. What failed is told by who asked for it. */
+function fetchProgress(fetching: Fetching): CopyProgress {
+  const { context, session, store, substituters } = fetching;
+  if (context.stderr.isTerminal) return progressOf(fetching);
+  const way = (path: StorePath): string => `from '${substituters.sourceOf(path)?.uri ?? ''}'`;
+  const progress = nixProgress(context, { storeDir: store.storeDir, way });
+  session.onLine = progress.print;
+  return {
+    ...progress,
+    onEvent(event) {
+      if (event.type === 'path-start' || event.type === 'path-substituted') progress.onEvent(event);
+    },
+  };
 }

@@ -1,0 +1,320 @@
+/** Every query of `nix-store`, beside Nix 2.34: the same words, the same lines in the same order, the same end. */
+import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { openBesideNix, type BesideNix, type CompareOptions } from '../../support/beside-nix.ts';
+import { peerTest, type NixPeer } from '../../support/peers.ts';
+import { makeQueryCorpus, makeQueryRoots, type QueryCorpus } from '../../support/query-corpus.ts';
+import { runOk } from '../../support/run.ts';
+
+const ABSENT = '/nix/store/00000000000000000000000000000000-none';
+const ABSENT_DRV = `${ABSENT}.drv`;
+
+interface Scene {
+  readonly beside: BesideNix;
+  readonly corpus: QueryCorpus;
+}
+
+async function openScene(
+  nix: NixPeer,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<Scene & AsyncDisposable> {
+  let corpus: QueryCorpus | undefined;
+  const beside = await openBesideNix(nix, {
+    settings,
+    async prepare(home) {
+      corpus = await makeQueryCorpus(home);
+    },
+    async prepareEach(home, closure) {
+      if (corpus !== undefined) await makeQueryRoots(home, closure, corpus);
+    },
+  });
+  assert.ok(corpus !== undefined);
+  return { beside, corpus, [Symbol.asyncDispose]: () => beside[Symbol.asyncDispose]() };
+}
+
+type Call = string | readonly [words: string, options: CompareOptions];
+
+async function compareAll({ beside }: Scene, calls: readonly Call[]): Promise<void> {
+  for (const call of calls) {
+    if (typeof call === 'string') await beside.compare('nix-store', call);
+    else await beside.compare('nix-store', call[0], call[1]);
+  }
+}
+
+const sorted = (text: string): string => text.split('\n').sort().join('\n');
+
+peerTest('sets of paths: references, referrers, closures', { nix: ['2.34'] }, async (nix) => {
+  await using scene = await openScene(nix('2.34'));
+  const { closure } = scene.beside;
+  const { chain, diamond, severalDrv, out, bin, dev, doc, fixed, fixedDrvs } = scene.corpus;
+  const { unbuiltDrv, floatingDrv, oddDrv, chainDrv } = scene.corpus;
+  const { application, applicationDrv, library, link, linkDrv, source, text } = closure;
+  const [base = '', left = '', right = '', top = ''] = diamond;
+  const all = [...closure.paths, ...chain, ...diamond, out, bin, dev, fixed];
+  await compareAll(scene, [
+    `-q --requisites ${application}`,
+    `-q -R ${application} ${library}`,
+    `-qR ${link} ${top} ${dev}`,
+    `--query --requisites ${all.join(' ')}`,
+    `--query --requisites ${all.toReversed().join(' ')}`,
+    `-q -R -R --requisites ${top}`,
+    `-q -R`,
+    `-q -R ${linkDrv}`,
+    `-q -R --include-outputs ${linkDrv}`,
+    `-q -R --include-outputs ${unbuiltDrv} ${chainDrv}`,
+    `-q -R --include-outputs ${fixedDrvs.join(' ')}`,
+    `-q -R --include-outputs ${floatingDrv}`,
+    `-q -R --include-outputs ${application}`,
+    `-q -R --use-output ${applicationDrv}`,
+    `-q -R -u ${chainDrv} ${application}`,
+    `-q -R -u ${unbuiltDrv}`,
+    `-q -R -u ${floatingDrv}`,
+    `-q -R ${ABSENT}`,
+    `-q -R ${application} ${ABSENT}`,
+    `-q -R HOME/result`,
+    `-q -R HOME/to-result`,
+    `-q -R HOME/program ${out}/bin/program ${out}/not/there`,
+    `-q -R HOME/file`,
+    `-q --references ${application}`,
+    `-q --references ${top} ${right} ${application} ${top}`,
+    `-q --references ${base} ${text}`,
+    `-q --references ${linkDrv} ${unbuiltDrv}`,
+    `-q --references -u ${severalDrv}`,
+    `-q --references -u ${applicationDrv} ${chainDrv}`,
+    `-q --references ${ABSENT}`,
+    `-q --references ${application} ${ABSENT}`,
+    `-q --references`,
+    `-q --referrers ${source}`,
+    `-q --referrers ${library} ${base}`,
+    `-q --referers ${base} ${chain[0]}`,
+    `-q --referrers ${link}`,
+    `-q --referrers ${ABSENT}`,
+    `-q --referrers ${severalDrv} ${fixedDrvs[0]}`,
+    `-q --referrers -u ${applicationDrv}`,
+    `-q --referrers HOME/result`,
+    `-q --referrers-closure ${base}`,
+    `-q --referrers-closure ${source} ${chain[1]}`,
+    `-q --referers-closure ${chain[0]}`,
+    `-q --referrers-closure ${ABSENT}`,
+    `-q --referrers-closure ${ABSENT} ${library}`,
+    `-q --referrers-closure -u ${applicationDrv}`,
+    `-q --referrers-closure ${oddDrv}`,
+    `-q --referrers-closure ${all.join(' ')}`,
+    `-q --valid-derivers ${fixed}`,
+    `-q --valid-derivers ${application} ${library} ${fixed}`,
+    `-q --valid-derivers ${closure.development} ${link} ${chain[5]} ${doc}`,
+    `-q --valid-derivers ${source}`,
+    `-q --valid-derivers ${chain[0]}`,
+    `-q --valid-derivers ${ABSENT} ${applicationDrv}`,
+    `-q --valid-derivers`,
+  ]);
+  const input = `${application}\n  ${library}\t${top}\n`;
+  await scene.beside.compare('nix-store', '-q -R --stdin', { input });
+  await scene.beside.compare('nix-store', `-q --references --stdin ${dev}`, { input });
+  await scene.beside.compare('nix-store', ['-q', '-R', '']);
+});
+
+peerTest('facts about each path', { nix: ['2.34'] }, async (nix) => {
+  await using scene = await openScene(nix('2.34'));
+  const { application, applicationDrv, library, linkDrv, source, text, development } =
+    scene.beside.closure;
+  const { severalDrv, out, doc, fixed, fixedDrvs, unbuiltDrv, unbuilt, chain } = scene.corpus;
+  const { floatingDrv, structuredDrv, oddDrv } = scene.corpus;
+  await compareAll(scene, [
+    `-q ${applicationDrv}`,
+    `-q --outputs ${severalDrv} ${linkDrv}`,
+    `-q --outputs ${application} ${severalDrv} ${severalDrv}`,
+    `-q --outputs ${unbuiltDrv} ${fixedDrvs.join(' ')} ${oddDrv} ${structuredDrv}`,
+    `-q --outputs ${floatingDrv}`,
+    `-q --outputs ${linkDrv} ${floatingDrv} ${severalDrv}`,
+    `-q --outputs ${ABSENT}`,
+    `-q --outputs ${linkDrv} ${ABSENT_DRV} ${severalDrv}`,
+    `-q --outputs -u ${linkDrv}`,
+    `-q`,
+    `-q --outputs HOME/result`,
+    `-q --deriver ${application} ${development} ${source} ${fixed} ${chain[2]}`,
+    `-q -d ${library}`,
+    `-q -d ${applicationDrv}`,
+    `-q -d ${library} ${ABSENT} ${application}`,
+    `-q -d ${library} HOME/file ${application}`,
+    `-q -d -u ${applicationDrv}`,
+    `-q --hash ${application} ${text} ${application}`,
+    `-q --hash ${out} ${ABSENT} ${application}`,
+    `-q --hash -u ${severalDrv}`,
+    `-q --hash -u ${applicationDrv} ${linkDrv}`,
+    `-q --hash HOME/program`,
+    `-q --hash ${severalDrv}`,
+    `-q --size ${library} ${source} ${text} ${fixed}`,
+    `-q --size -u ${applicationDrv}`,
+    `-q --size ${unbuilt}`,
+    `-q --size ${source} ${doc}`,
+    `-q --size HOME/result/bin/program`,
+    `-q --binding name ${applicationDrv} ${severalDrv}`,
+    `-q -b name ${application} ${library} ${fixed}`,
+    `-q ${application} -b name`,
+    `-q -b out ${applicationDrv}`,
+    `-q -b outputs ${severalDrv} ${out}`,
+    `-q -b quotes ${oddDrv}`,
+    `-q -b lines ${oddDrv}`,
+    `-q -b unicode ${oddDrv}`,
+    `-q -b empty ${oddDrv}`,
+    `-q -b args ${oddDrv}`,
+    `-q -b dollar ${oddDrv} ${applicationDrv}`,
+    `-q -b __json ${structuredDrv}`,
+    `-q -b list ${structuredDrv}`,
+    `-q -b none ${applicationDrv}`,
+    `-q -b name ${source}`,
+    `-q -b name ${applicationDrv} ${source} ${severalDrv}`,
+    `-q -b name ${ABSENT}`,
+    `-q -b name ${ABSENT_DRV}`,
+    `-q -b name`,
+    `-q -b`,
+    `-q --binding name --binding out ${applicationDrv}`,
+    `-q -b system -b name out ${applicationDrv}`,
+    `-q --resolve ${application} HOME/result HOME/to-result HOME/program ${ABSENT}`,
+    `-q --resolve ${application}/share/self ${ABSENT}/x/y`,
+    `-q --resolve HOME/to-to-result`,
+    `-q --resolve HOME/./result/ HOME/links/../result`,
+    `-q --resolve ${application} HOME/loop ${application}`,
+    `-q --resolve HOME/dangling`,
+    `-q --resolve HOME/file`,
+    `-q --resolve HOME/result/bin`,
+    `-q --resolve HOME/root${application}`,
+    `-q --resolve result`,
+    `-q --resolve ./to-result`,
+    `-q --resolve ${application.slice('/nix/store/'.length)}`,
+    '-q --resolve /nix/store',
+    '-q --resolve /nix/store/',
+    '-q --resolve /nix/store/short',
+    '-q --resolve /nix/store/../store/00000000000000000000000000000000-none',
+    '-q --resolve nix-store',
+    '-q --resolve',
+    // Two queries at once, and what isn't known.
+    `-q -R --references ${application}`,
+    `-q --tree --graph ${application}`,
+    `-q --hash --size ${application}`,
+    `-q --frob ${application}`,
+    `-q -z ${application}`,
+    `-q --dry-run ${application}`,
+    `-q --query ${applicationDrv}`,
+    `-q --no-output ${applicationDrv}`,
+  ]);
+});
+
+peerTest('pictures of closures', { nix: ['2.34'] }, async (nix) => {
+  await using scene = await openScene(nix('2.34'));
+  const { closure } = scene.beside;
+  const { application, applicationDrv, library, link, linkDrv } = closure;
+  const { chain, diamond, severalDrv, out, bin, dev, fixed, unbuiltDrv } = scene.corpus;
+  const [base = '', left = '', , top = ''] = diamond;
+  const all = [...closure.paths, ...chain, ...diamond, out, bin, dev, fixed].join(' ');
+  const words = [
+    application,
+    `${link} ${top}`,
+    chain[5],
+    top,
+    `${left} ${top} ${base}`,
+    `${dev} ${out} ${bin} ${dev}`,
+    `${linkDrv} ${unbuiltDrv}`,
+    `-u ${severalDrv}`,
+    `-u ${applicationDrv} ${linkDrv}`,
+    'HOME/result HOME/program',
+    ABSENT,
+    `${application} ${ABSENT} ${library}`,
+    `${fixed} HOME/file ${library}`,
+    all,
+    '',
+  ];
+  for (const picture of ['--tree', '--graph', '--graphml']) {
+    await compareAll(
+      scene,
+      words.map((some) => `-q ${picture} ${some}`.trim()),
+    );
+  }
+});
+
+peerTest('roots that reach paths', { nix: ['2.34'] }, async (nix) => {
+  for (const settings of [{}, { 'keep-outputs': 'true' }, { 'keep-derivations': 'false' }]) {
+    await using scene = await openScene(nix('2.34'), settings);
+    const { application, applicationDrv, library, source } = scene.beside.closure;
+    const { chain, diamond, severalDrv, out, bin, dev, fixed, fixedDrvs } = scene.corpus;
+    const words = [
+      application,
+      source,
+      `${library} ${diamond[0]} ${fixed}`,
+      `${chain[0]}`,
+      `${chain[5]}`,
+      `${out} ${bin} ${dev}`,
+      severalDrv,
+      `-u ${severalDrv}`,
+      `${fixedDrvs[0]} ${applicationDrv}`,
+      'HOME/indirect',
+      ABSENT,
+      'HOME/file',
+      '',
+    ];
+    for (const some of words) {
+      // Nix has them in a set without an order.
+      await scene.beside.compare('nix-store', `-q --roots ${some}`.trim(), { by: sorted });
+    }
+  }
+});
+
+peerTest('validity, environments and logs', { nix: ['2.34'], programs: ['bzip2'] }, async (nix) => {
+  await using scene = await openScene(nix('2.34'));
+  const { beside, corpus } = scene;
+  const { application, applicationDrv, library, link, text } = beside.closure;
+  const { oddDrv, structuredDrv, floatingDrv, severalDrv, out, fixed, fixedDrvs } = corpus;
+  await writeLogs(scene);
+  await compareAll(scene, [
+    `--check-validity ${application} ${library}`,
+    `--check-validity ${application} ${ABSENT} ${library}`,
+    '--check-validity',
+    `--check-validity HOME/result HOME/file`,
+    `--check-validity --print-invalid ${application} ${ABSENT} ${library} ${ABSENT_DRV} ${ABSENT}`,
+    `--check-validity --print-invalid ${ABSENT} HOME/file ${ABSENT}`,
+    `--check-validity --print-invalid HOME/result`,
+    `--check-validity --frob ${application}`,
+    `--print-env ${applicationDrv}`,
+    `--print-env ${oddDrv}`,
+    `--print-env ${structuredDrv}`,
+    `--print-env ${floatingDrv}`,
+    `--print-env ${severalDrv}`,
+    `--print-env ${ABSENT_DRV}`,
+    `--print-env ${application}`,
+    `--print-env HOME/result`,
+    '--print-env',
+    `--print-env ${oddDrv} ${severalDrv}`,
+    `--print-env --frob ${oddDrv}`,
+    `--print-env ${oddDrv}/x`,
+    `--read-log ${applicationDrv}`,
+    `-l ${application}`,
+    `-l ${severalDrv} ${out} HOME/result ${applicationDrv}`,
+    `-l ${fixedDrvs[1]}`,
+    `-l ${fixed}`,
+    `-l ${link}`,
+    `-l ${text}`,
+    `-l ${applicationDrv} ${link} ${applicationDrv}`,
+    `-l ${ABSENT} ${ABSENT_DRV}`,
+    '-l',
+    `-l --frob ${applicationDrv}`,
+  ]);
+});
+
+/** Plain, compressed, and where Nix had them once. */
+async function writeLogs({ beside, corpus }: Scene): Promise<void> {
+  const base = (drv: string): string => drv.slice('/nix/store/'.length);
+  const split = (drv: string): string => join(base(drv).slice(0, 2), base(drv).slice(2));
+  for (const home of [beside.theirs, beside.ours]) {
+    const logs = join(home.path, 'root/nix/var/log/nix/drvs');
+    const write = (name: string, content: string): void => {
+      mkdirSync(dirname(join(logs, name)), { recursive: true });
+      writeFileSync(join(logs, name), content);
+    };
+    write(split(beside.closure.applicationDrv), 'building\nwithout an end of line');
+    write(split(corpus.severalDrv), `${'many lines\n'.repeat(20_000)}`);
+    await runOk('bzip2', [join(logs, split(corpus.severalDrv))]);
+    write(base(corpus.fixedDrvs[1] ?? ''), 'an old one\n');
+  }
+}
