@@ -7,8 +7,10 @@ import {
   defineConfig,
   type ChunkingContext,
   type OutputOptions,
+  type Plugin,
   type RolldownOptions,
 } from 'rolldown';
+import { bundlePage } from './src/page/bundle-page.ts';
 
 const COPY = new URL('src/cli/commands/copy.ts', import.meta.url).pathname;
 
@@ -18,6 +20,17 @@ const output: OutputOptions = {
   format: 'cjs',
   entryFileNames: '[name].cjs',
   minify: { compress: false, mangle: false, codegen: { removeWhitespace: true } },
+};
+/** What `src/page/page-code.ts` does in a checkout at the moment it is asked is done here once for all. */
+const pageCode: Plugin = {
+  name: 'page-code',
+  load: {
+    filter: { id: /\/src\/page\/page-code\.ts$/ },
+    handler: async () => {
+      const code = await bundlePage(new URL('src/page', import.meta.url).pathname);
+      return `const code = ${JSON.stringify(code)};\nexport const loadPageCode = async () => code;\n`;
+    },
+  },
 };
 const common: RolldownOptions = {
   platform: 'node',
@@ -33,6 +46,7 @@ export default defineConfig([
     ...common,
     input: { ferry: 'src/cli/main.ts' },
     preserveEntrySignatures: false,
+    plugins: [pageCode],
     output: {
       ...output,
       chunkFileNames: 'chunks/[name]-[hash].cjs',
