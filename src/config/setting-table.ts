@@ -83,6 +83,8 @@ export interface SettingValues {
   readonly minFree: number;
   /** `max-free`, in bytes: how much it then frees; `Infinity` is all it can. */
   readonly maxFree: number;
+  /** `min-free-check-interval`: for so long nobody looks again how much is free. */
+  readonly minFreeCheckIntervalSeconds: number;
   /** `gc-reserved-space`, in bytes. */
   readonly gcReservedSpace: number;
   readonly fsyncMetadata: boolean;
@@ -181,6 +183,7 @@ export const settingTable: {
   autoOptimiseStore: define('auto-optimise-store', booleanKind, false),
   minFree: define('min-free', numberKind, 0),
   maxFree: define('max-free', numberKind, Infinity),
+  minFreeCheckIntervalSeconds: define('min-free-check-interval', numberKind, 5),
   gcReservedSpace: define('gc-reserved-space', numberKind, 8 << 20),
   fsyncMetadata: define('fsync-metadata', booleanKind, true),
   fsyncStorePaths: define('fsync-store-paths', booleanKind, false),

@@ -1,6 +1,7 @@
 /** A local store from its URI, the settings and the environment: which directories, which trust, whether it can be had. */
 import { accessSync, constants, existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { formatBytes } from '../bytes/format-bytes.ts';
 import { logDirOf, stateDirOf, storeDirOf, type Environment } from '../config/environment.ts';
 import type { Settings } from '../config/settings.ts';
 import { booleanParameter, type Parameters } from '../config/store-uri.ts';
@@ -27,6 +28,8 @@ export interface LocalContext {
   readonly env: Environment;
   readonly settings: Settings;
   readonly workers: TreeWorkers;
+  /** Told of what happens that nobody asked for, a line each. */
+  readonly onDiagnostic?: ((line: string) => void) | undefined;
 }
 
 /**
@@ -36,7 +39,7 @@ export interface LocalContext {
 export async function openLocal(
   root: string | undefined,
   parameters: Parameters,
-  { env, settings, workers }: LocalContext,
+  { env, settings, workers, onDiagnostic }: LocalContext,
 ): Promise<LocalStore> {
   const locations = locateStore(
     {
@@ -61,6 +64,17 @@ export async function openLocal(
     gcReservedSpace: settings.gcReservedSpace,
     allowSymlinkedStore: settings.ignoreSymlinkedStore,
     buildGroup: buildGroupOf(env, settings),
+    autoCollect: {
+      minFree: settings.minFree,
+      maxFree: settings.maxFree,
+      checkIntervalMs: settings.minFreeCheckIntervalSeconds * 1000,
+      keepOutputs: settings.keepOutputs,
+      keepDerivations: settings.keepDerivations,
+      onBegin: (maxFreed) =>
+        onDiagnostic?.(
+          `less than min-free is free: collecting ${formatBytes(maxFreed)} of garbage`,
+        ),
+    },
     heldLocks: heldLocksOf(env, locations.storeDir),
   });
 }

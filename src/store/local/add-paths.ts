@@ -117,8 +117,12 @@ class AddRun implements AddingRun {
   async take({ info, nar }: PathToAdd): Promise<void> {
     const { path } = info;
     // Before anything is asked: what is found valid must not be collected the next moment.
-    await this.#context.store.tempRoots.add([path], this.#signal);
+    const { tempRoots } = this.#context.store;
+    await tempRoots.add([path], this.#signal);
     if (await this.#skipIfValid(info, nar)) return;
+    // It is nothing without them, and until it is valid nothing else need hold them.
+    await tempRoots.add(info.references, this.#signal);
+    await this.#context.makeRoom?.(this.#signal);
     let lock: PathLock;
     try {
       this.#requireSound(info);

@@ -23,6 +23,8 @@ export interface AddingContext {
   readonly workers: TreeWorkers;
   /** Setting `fsync-store-paths`. */
   readonly syncStorePaths: boolean;
+  /** Waits until there is as much room as can be had, where that is looked after. */
+  readonly makeRoom?: ((signal: AbortSignal) => Promise<void>) | undefined;
   /** Setting `auto-optimise-store`: what is added shares the contents of equal files that are there. */
   readonly autoOptimise?: boolean | undefined;
 }

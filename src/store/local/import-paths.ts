@@ -105,6 +105,7 @@ class ImportRun {
     for (let number = 1; ; number++) {
       const next = await this.#orStopped(paths.next());
       if (next.done === true) return;
+      await this.#context.makeRoom?.(this.#signal);
       const { nar, readTrailer } = next.value;
       const target = this.#area.nextTarget();
       const unpacked = this.#unpack(nar, target, number);
@@ -157,7 +158,7 @@ class ImportRun {
     const { narHash, narSize } = await unpacked;
     const { store, realDir, syncStorePaths } = this.#context;
     // Before anything is asked: what is found valid must not be collected the next moment.
-    await store.tempRoots.add([path], this.#signal);
+    await store.tempRoots.add([path, ...references], this.#signal);
     if (await this.#isThere(path, target)) return;
     const lock = await this.#lock(path);
     try {

@@ -9,7 +9,6 @@ import type { PathRegistration } from '../../format/registration.ts';
 import { graphOfInfos } from '../../format/reference-graph.ts';
 import { isSignature } from '../../format/signature.ts';
 import type { TreeWorkers } from '../../system/tree-jobs.ts';
-import type { GarbageRoot } from '../../wire/worker/garbage.ts';
 import type {
   CallOptions,
   ContentToAdd,
@@ -24,11 +23,14 @@ import { addContent } from './add-content.ts';
 import { addPaths, type AddContext } from './add-paths.ts';
 import { addRoot } from './add-root.ts';
 import { connect, type ConnectionOptions } from './connection.ts';
-import type { Collected, CollectOptions } from './collect-garbage.ts';
-import type { LivenessOptions, LivenessReport } from './collect-garbage-query.ts';
-import type { Deleted, DeleteOptions } from './delete-paths.ts';
 import { makeDerivationReader } from './derivation-outputs.ts';
 import { freeSpaceAt } from './free-space.ts';
+import {
+  localGarbage,
+  openAutoCollection,
+  type AutoCollectOptions,
+  type LocalGarbage,
+} from './local-garbage.ts';
 import type { OptimiseOptions, Optimised } from './optimise-store.ts';
 import type { StoreQueries } from './queries.ts';
 import type { RepairOptions } from './repair-paths.ts';
@@ -43,6 +45,8 @@ export interface LocalStoreOptions extends ConnectionOptions, TrustPolicy {
   readonly syncStorePaths?: boolean | undefined;
   /** Setting `auto-optimise-store`: what is added shares the contents of equal files. Default false. */
   readonly autoOptimise?: boolean | undefined;
+  /** Settings about collecting garbage where the disk runs full. By default nothing is done about that. */
+  readonly autoCollect?: AutoCollectOptions | undefined;
   /** Paths whose locks are held already by the process that this one works for. */
   readonly heldLocks?: ReadonlySet<StorePath> | undefined;
 }
@@ -53,7 +57,7 @@ export interface LocalContentToAdd extends ContentToAdd {
 }
 
 /** A local store can do more than a far one. */
-export interface LocalStore extends Store {
+export interface LocalStore extends Store, LocalGarbage {
   /** Where a path lies on the file system. */
   toRealPath(path: StorePath): string;
   queryAllValidPaths(options?: CallOptions): Promise<StorePath[]>;
@@ -92,14 +96,6 @@ export interface LocalStore extends Store {
   optimise(options?: OptimiseOptions): Promise<Optimised>;
   /** Makes `link` a symbolic link to the path that keeps it from being collected as garbage for as long as it is there. */
   addRoot(link: string, path: StorePath, options?: CallOptions): Promise<void>;
-  /** Deletes paths that nothing needs: neither roots nor what isn't among them. They need not be valid. */
-  deletePaths(paths: Iterable<StorePath>, options?: DeleteOptions): Promise<Deleted>;
-  /** Deletes all that nothing needs, as Nix does; others may use the store meanwhile. */
-  collectGarbage(options: CollectOptions): Promise<Collected>;
-  /** What `collectGarbage` would do, and why not more. Changes nothing. */
-  queryLiveness(options: LivenessOptions): Promise<LivenessReport>;
-  /** What keeps valid paths from being collected, as Nix lists it, temporary roots among it. */
-  findRoots(options?: CallOptions): Promise<readonly GarbageRoot[]>;
 }
 
 /** Paths after which everything else gets its turn, an abort among it: that is a few dozen milliseconds. */
@@ -166,10 +162,17 @@ export async function openLocalStore(options: LocalStoreOptions): Promise<LocalS
     trust: options,
     outputsOf,
     heldLocks: options.heldLocks ?? new Set(),
+    makeRoom: (whenAborted) => autoCollection.makeRoom(whenAborted),
   });
   const toRealPath = (path: StorePath): string => join(realDir, path);
 
+  const garbage = localGarbage(options, connection, (paths, signal) =>
+    store.queryValidPaths(paths, { signal }),
+  );
+  const autoCollection = openAutoCollection(options, garbage);
+
   const store: LocalStore = {
+    ...garbage,
     uri,
     storeDir,
     features: new Set(readOnly ? READ_FEATURES : WRITE_FEATURES),
@@ -353,38 +356,6 @@ export async function openLocalStore(options: LocalStoreOptions): Promise<LocalS
       addRoot(options, link, path);
     },
 
-    async deletePaths(paths, deleteOptions = {}) {
-      deleteOptions.signal?.throwIfAborted();
-      const { stateDir } = options;
-      const writable = await connection.forWriting(deleteOptions.signal);
-      const context = { storeDir, realDir, stateDir, workers, store: writable };
-      const { deletePaths } = await import('./delete-paths.ts');
-      return await deletePaths(context, paths, deleteOptions);
-    },
-
-    async collectGarbage(collectOptions) {
-      collectOptions.signal?.throwIfAborted();
-      const { stateDir } = options;
-      const writable = await connection.forWriting(collectOptions.signal);
-      const context = { storeDir, realDir, stateDir, workers, store: writable };
-      const { collectGarbage } = await import('./collect-garbage.ts');
-      return await collectGarbage(context, collectOptions);
-    },
-
-    async queryLiveness(livenessOptions) {
-      livenessOptions.signal?.throwIfAborted();
-      const { queryLiveness } = await import('./collect-garbage-query.ts');
-      return await queryLiveness(connection.forReading()?.db, options, livenessOptions);
-    },
-
-    async findRoots({ signal } = {}) {
-      signal?.throwIfAborted();
-      const { listRoots } = await import('./collect-garbage-query.ts');
-      const validOf = (paths: Iterable<StorePath>): Promise<Set<StorePath>> =>
-        store.queryValidPaths(paths, { signal });
-      return await listRoots(options, validOf, { signal, removeStale: !readOnly });
-    },
-
     async readBuildLog(drv, { signal } = {}) {
       signal?.throwIfAborted();
       const { readBuildLog } = await import('./build-log.ts');
@@ -399,6 +370,7 @@ export async function openLocalStore(options: LocalStoreOptions): Promise<LocalS
     },
 
     async [Symbol.asyncDispose]() {
+      await autoCollection[Symbol.asyncDispose]();
       connection[Symbol.dispose]();
     },
   };
