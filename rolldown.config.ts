@@ -19,6 +19,7 @@ const output: OutputOptions = {
   dir: 'dist',
   format: 'cjs',
   entryFileNames: '[name].cjs',
+  chunkFileNames: 'chunks/[name]-[hash].cjs',
   minify: { compress: false, mangle: false, codegen: { removeWhitespace: true } },
 };
 /** What `src/page/page-code.ts` does in a checkout at the moment it is asked is done here once for all. */
@@ -49,7 +50,6 @@ export default defineConfig([
     plugins: [pageCode],
     output: {
       ...output,
-      chunkFileNames: 'chunks/[name]-[hash].cjs',
       codeSplitting: {
         groups: [
           {
