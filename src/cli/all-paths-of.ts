@@ -8,6 +8,8 @@ export async function allPathsOf(store: Store, signal: AbortSignal): Promise<Sto
   if (store.queryAllValidPaths !== undefined) return await store.queryAllValidPaths({ signal });
   throw new FerryError('unsupported', `cannot list the paths of "${store.uri}"`, {
     store: store.uri,
-    hint: 'name those that matter, with -r',
+    hint: store.uri.startsWith('ssh://')
+      ? 'a machine lists its paths when it is reached by ssh-ng://'
+      : 'name those that matter',
   });
 }

@@ -72,6 +72,11 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
     load: async () => (await import('./commands/diff.ts')).diff,
   },
   {
+    name: 'why',
+    summary: 'Say why a path has another one in its closure',
+    load: async () => (await import('./commands/why.ts')).why,
+  },
+  {
     name: 'verify',
     summary: 'Check the contents and signatures of paths',
     load: async () => (await import('./commands/verify.ts')).verify,

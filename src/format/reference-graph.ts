@@ -76,9 +76,13 @@ export function graphOfEdges(
 
 /** What these nodes lead to, themselves among it, as a graph of its own. */
 export function subgraphOf(graph: ReferenceGraph, roots: Iterable<number>): ReferenceGraph {
+  return restrictTo(graph, reachedFrom(graph, roots));
+}
+
+/** The nodes for which `wanted` has a 1, and the references among them. */
+export function restrictTo(graph: ReferenceGraph, wanted: Uint8Array): ReferenceGraph {
   const { paths, narSizes, offsets, targets } = graph;
-  const reached = reachedFrom(graph, roots);
-  const kept = [...paths.keys()].filter((n) => reached[n] === 1);
+  const kept = [...paths.keys()].filter((n) => wanted[n] === 1);
   if (kept.length === paths.length) return graph;
   const numbers = new Uint32Array(paths.length);
   for (const [number, n] of kept.entries()) numbers[n] = number;
@@ -86,7 +90,8 @@ export function subgraphOf(graph: ReferenceGraph, roots: Iterable<number>): Refe
   const keptTargets: number[] = [];
   for (const [number, n] of kept.entries()) {
     for (let i = offsets[n] ?? 0; i < (offsets[n + 1] ?? 0); i++) {
-      keptTargets.push(numbers[targets[i] ?? 0] ?? 0);
+      const target = targets[i] ?? 0;
+      if (wanted[target] === 1) keptTargets.push(numbers[target] ?? 0);
     }
     keptOffsets[number + 1] = keptTargets.length;
   }

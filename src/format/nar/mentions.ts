@@ -11,6 +11,8 @@ export interface Mention {
   readonly before: ByteString;
   readonly after: ByteString;
   readonly isLink: boolean;
+  /** Byte of the file at which the hash part begins; of its target where it is a link. */
+  readonly offset: number;
 }
 
 /** Bytes of what stands around a mention in a file. */
@@ -28,6 +30,8 @@ export class MentionFinder implements NarVisitor {
   readonly #missing = new Set<string>();
   #file = '';
   #held: Buffer = Buffer.alloc(0);
+  /** Bytes of the file that came so far, those that are held among them. */
+  #read = 0;
 
   /** @param max as many are kept: a closure may mention something in a million files. */
   constructor(hashParts: Iterable<string>, max = 10_000) {
@@ -46,11 +50,13 @@ export class MentionFinder implements NarVisitor {
   file(name: ByteString): void {
     this.#file = this.#nameOf(name);
     this.#held = Buffer.alloc(0);
+    this.#read = 0;
     for (const part of this.#wanted) this.#missing.add(part);
   }
 
   data(chunk: Uint8Array): void {
     const bytes = Buffer.concat([this.#held, chunk]);
+    this.#read += chunk.length;
     this.#search(bytes, bytes.length - UNDECIDED);
     this.#held = bytes.subarray(Math.max(0, bytes.length - UNDECIDED - MARGIN));
   }
@@ -70,6 +76,7 @@ export class MentionFinder implements NarVisitor {
         before: target.slice(0, at) as ByteString,
         after: target.slice(at + hashPart.length) as ByteString,
         isLink: true,
+        offset: at,
       });
     }
   }
@@ -87,6 +94,7 @@ export class MentionFinder implements NarVisitor {
         before: bytes.toString('latin1', Math.max(0, at - MARGIN), at) as ByteString,
         after: bytes.toString('latin1', end, end + MARGIN) as ByteString,
         isLink: false,
+        offset: this.#read - bytes.length + at,
       });
     }
   }

@@ -74,6 +74,7 @@ test('the first mention in each file is found, with what stands around it, in an
         before: `${'x'.repeat(21)}/nix/store/`,
         after: `-a\n${B.slice(0, 29)}`,
         isLink: false,
+        offset: 111,
       },
       {
         hashPart: B,
@@ -81,6 +82,7 @@ test('the first mention in each file is found, with what stands around it, in an
         before: `${A.slice(3)}-a\n`.slice(-32),
         after: 'y'.repeat(32),
         isLink: false,
+        offset: 146,
       },
     ]);
   }
