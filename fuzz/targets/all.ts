@@ -1,5 +1,6 @@
 /** Every parser of foreign bytes, once. */
 import type { FuzzTarget } from '../target.ts';
+import { bundleTargets } from './bundle.ts';
 import { compressionTargets } from './compression.ts';
 import { cacheTargets } from './cache.ts';
 import { exportTarget } from './export.ts';
@@ -20,6 +21,7 @@ export const fuzzTargets: readonly FuzzTarget[] = [
   nixConfTarget,
   exportTarget,
   registrationTarget,
+  ...bundleTargets,
   ...compressionTargets,
   s3Target,
   ...cacheTargets,

@@ -162,7 +162,7 @@ interface Beginning {
 /** Reads and checks what is there, up to the last frame that is whole. */
 async function lookForBeginning(
   files: PartFiles,
-  { id }: BundleHeader,
+  header: BundleHeader,
   signal: AbortSignal | undefined,
 ): Promise<Beginning> {
   const nothing: Beginning = { found: 'nothing', size: 0, done: [] };
@@ -176,11 +176,16 @@ async function lookForBeginning(
   let reader: BundleReader | undefined;
   try {
     reader = await BundleReader.open(all());
-    if (!sameBytes(reader.id, id)) return { ...nothing, found: 'another' };
+    if (!sameBytes(reader.id, header.id)) return { ...nothing, found: 'another' };
     for await (const _ of reader.frames());
   } catch (error) {
     if (!isFerryError(error, 'corrupt') && !isFerryError(error, 'unsupported')) throw error;
-    if (reader === undefined) return { ...nothing, found: 'another' };
+    if (reader === undefined) {
+      // One that didn't even get through its header.
+      const isOurs = header.bytes.length >= first.value.length;
+      const own = header.bytes.subarray(0, first.value.length);
+      return isOurs && sameBytes(own, first.value) ? nothing : { ...nothing, found: 'another' };
+    }
   } finally {
     await reader?.close();
     await bytes.return(undefined);
