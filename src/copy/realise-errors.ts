@@ -21,7 +21,7 @@ export function explainAbsence(
   const { code, why, cause } = reasonOf(absence, what, needed, doing);
   return new FerryError(code, `cannot ${doing} "${printed}": ${why}`, {
     path: printed,
-    hint: hintOf(absence),
+    hint: hintOf(absence, doing),
     ...(cause === undefined ? {} : { cause }),
   });
 }
@@ -72,7 +72,10 @@ function reasonOf(
   return { code: isUnreachable ? 'unavailable' : 'not-found', why, cause: first.error };
 }
 
-function hintOf({ lacking, leftAlone, refused, failed }: Absence): string {
+function hintOf(
+  { lacking, leftAlone, refused, failed }: Absence,
+  doing: 'realise' | 'repair',
+): string {
   const parts: string[] = [];
   if (lacking.length > 0) parts.push(`asked ${quoted(lacking)}`);
   for (const { uri, error } of leftAlone) parts.push(`could not ask "${uri}": ${messageOf(error)}`);
@@ -81,8 +84,9 @@ function hintOf({ lacking, leftAlone, refused, failed }: Absence): string {
     const uris = quoted(refused.map(({ uri }) => uri));
     parts.push(`add the key of ${uris} to trusted-public-keys if you trust it`);
   }
-  return parts.length > 0
-    ? parts.join('; ')
+  if (parts.length > 0) return parts.join('; ');
+  return doing === 'repair'
+    ? 'name a store that has it (ferry store repair --from STORE), or substituters in nix.conf'
     : 'name substituters in nix.conf or with --substituters, and see that substitute is true';
 }
 

@@ -30,6 +30,8 @@ export interface RepairOptions extends CallOptions {
   readonly checkSigs?: boolean | undefined;
   /** Ask the same of contents that the path had, as Nix does. Default false. */
   readonly checkSame?: boolean | undefined;
+  /** Contents are about to be taken from a store. */
+  readonly onTake?: ((path: StorePath, from: string) => void) | undefined;
   readonly onRepaired?: ((path: StorePath, from: string) => void) | undefined;
   readonly onBytes?: ((path: StorePath, bytes: number) => void) | undefined;
   /** What went wrong and may be made good in another way. */
@@ -180,8 +182,7 @@ class Attempt {
     const repaired = new Set<StorePath>();
     if (infos.size === 0) return repaired;
     const { signal, checkSigs = true, onRepaired, onBytes, onWarning } = this.#options;
-    const from = (path: StorePath): string =>
-      this.#sources.sourceOf(path)?.uri ?? this.#sources.uri;
+    const from = (path: StorePath): string => this.#uriOf(path);
     await this.#store.repairPaths(this.#pathsToAdd(infos), {
       signal,
       // Where a store is trusted in all that it says, nobody is asked for signatures: all were judged when they were found.
@@ -211,8 +212,13 @@ class Attempt {
       if (info === undefined) {
         throw new FerryError('internal', `the NAR of "${nar.path}" was not asked for`);
       }
+      this.#options.onTake?.(nar.path, this.#uriOf(nar.path));
       yield { info: { ...this.#rules.infoFor(info), ultimate: false }, nar };
     }
+  }
+
+  #uriOf(path: StorePath): string {
+    return this.#sources.sourceOf(path)?.uri ?? this.#sources.uri;
   }
 
   #isTrusted(path: StorePath): boolean {
@@ -228,7 +234,7 @@ class Attempt {
   #ban(path: StorePath, error: unknown): void {
     const source = this.#sources.sourceOf(path);
     if (source?.hasFailed() === false) source.ban(error);
-    const from = source?.uri ?? this.#sources.uri;
+    const from = this.#uriOf(path);
     const tried = this.#tried.get(path) ?? new Set<string>();
     // It is asked again after a while, and there may be nobody else.
     if (tried.has(from)) this.#failures.set(path, this.#describe(path, error));
@@ -237,7 +243,13 @@ class Attempt {
 
   #explain(path: StorePath): FerryError {
     const absence = this.#sources.explain(path);
-    return explainAbsence(this.#store.storeDir, path, path, absence, 'repair');
+    const error = explainAbsence(this.#store.storeDir, path, path, absence, 'repair');
+    const [refused] = absence.refused;
+    if (absence.failed.length > 0 || refused?.reason !== OTHER) return error;
+    return new FerryError(error.code, error.message, {
+      path: error.path ?? path,
+      hint: OTHER_HINT,
+    });
   }
 
   #describe(path: StorePath, error: unknown): FerryError {

@@ -19,7 +19,9 @@ export interface OptimiseOptions extends CallOptions {
 }
 
 export type OptimiseEvent =
-  | { readonly type: 'start'; readonly paths: number }
+  /** So many paths are gone through, and there are so many links. */
+  | { readonly type: 'start'; readonly paths: number; readonly links: number }
+  | { readonly type: 'begin'; readonly path: StorePath }
   /** One path is done. */
   | { readonly type: 'path'; readonly path: StorePath }
   | { readonly type: 'note'; readonly note: ShareNote }
@@ -52,8 +54,8 @@ export async function optimiseStore(
   const { realDir, workers, store } = context;
   const linksDir = linksDirOf(realDir);
   const paths = await store.db.read(() => store.queries.allPaths(), signal);
-  onEvent?.({ type: 'start', paths: paths.length });
   const linked = await workers.linkedInodes(linksDir, { signal });
+  onEvent?.({ type: 'start', paths: paths.length, links: linked.length });
   const sum = new Sum();
   for (let at = 0; at < paths.length; at += CHUNK) {
     const chunk = paths.slice(at, at + CHUNK);
@@ -79,6 +81,7 @@ async function shareEach(
   // Twice as many as there are threads: each then finds its next job waiting.
   await forEachAtOnce(paths, workers.width * 2, async (path) => {
     const tree = join(realDir, path);
+    onEvent?.({ type: 'begin', path });
     try {
       const request = { tree, linksDir, temporaryDir: realDir, linked, dryRun, signal };
       const result = await workers.share(request);

@@ -64,7 +64,13 @@ export type VerifyStoreEvent =
   /** It could not be looked at. */
   | { readonly type: 'failed'; readonly path: StorePath; readonly error: unknown }
   | { readonly type: 'repaired'; readonly path: StorePath }
-  | { readonly type: 'repair-failed'; readonly path: StorePath; readonly error: unknown };
+  | {
+      readonly type: 'repair-failed';
+      readonly path: StorePath;
+      readonly error: unknown;
+      /** Whether there is nothing of it; else it is damaged. */
+      readonly isGone: boolean;
+    };
 
 export interface VerifiedStore {
   /** Paths and links that were found to be damaged, or could not be looked at, and still are. */
@@ -108,9 +114,14 @@ export async function verifyStore(
       return { errorsLeft: errorsLeft + broken.length };
     }
     const failures = await repair(broken);
+    const gone = new Set(needed);
     for (const path of broken) {
-      if (!failures.has(path)) onEvent?.({ type: 'repaired', path });
-      else onEvent?.({ type: 'repair-failed', path, error: failures.get(path) });
+      if (!failures.has(path)) {
+        onEvent?.({ type: 'repaired', path });
+        continue;
+      }
+      const isGone = gone.has(path);
+      onEvent?.({ type: 'repair-failed', path, error: failures.get(path), isGone });
     }
     return { errorsLeft: errorsLeft + failures.size };
   } finally {

@@ -7,7 +7,7 @@ import type { Store } from '../../../store/store.ts';
 import type { DaemonStore } from '../../../store/worker/daemon-store.ts';
 import { asLocalStore } from '../../as-local-store.ts';
 import { printable } from '../../errors.ts';
-import { asNixRepairs, runRepair } from '../../run-repair.ts';
+import { runRepairAsNix } from '../../run-repair.ts';
 import { openSession } from '../../session.ts';
 import { OrderedOutput } from '../../ui/ordered-output.ts';
 import { requireKnownFlags, requireNoWords, type NixStoreOperation } from './operation.ts';
@@ -23,12 +23,15 @@ export const verify: NixStoreOperation = {
     const store = await session.open(uri);
     const local = asLocalStore(store);
     const output = new OrderedOutput(stderr);
+    session.onLine = (line) => {
+      if (verbosity >= 0) output.line(line);
+    };
     let isWhole = true;
     if (local !== undefined) {
       const { errorsLeft } = await local.verifyStore({
         checkContents,
         signal,
-        repair: isRepairing ? (paths) => runRepair(session, local, paths, asNixRepairs) : undefined,
+        repair: isRepairing ? (paths) => runRepairAsNix(session, local, paths) : undefined,
         onEvent(event) {
           for (const line of linesOf(store, event, verbosity)) output.line(printable(line));
         },
@@ -90,6 +93,9 @@ function linesOf(store: Store, event: VerifyStoreEvent, verbosity: number): stri
     case 'repaired':
       return talk(`repaired '${path}'`);
     case 'repair-failed':
-      return [`error: cannot repair path '${path}'`, `  because: ${messageOf(event.error)}`];
+      return [
+        `${event.isGone ? 'warning' : 'error'}: cannot repair path '${path}'`,
+        `  because: ${messageOf(event.error)}`,
+      ];
   }
 }

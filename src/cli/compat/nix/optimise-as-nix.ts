@@ -40,7 +40,15 @@ function linesOf({ storeDir }: Store, event: OptimiseEvent, verbosity: number): 
     const path = printStorePath(storeDir, event.path);
     return [`error: cannot optimise '${path}': ${messageOf(event.error)}`];
   }
-  if (event.type !== 'note') return [];
+  if (event.type === 'start') {
+    // Nix counts the directory's two entries for itself and its parent too.
+    return verbosity > 0 ? [`loaded ${event.links + 2} hash inodes`] : [];
+  }
+  if (event.type === 'begin') {
+    const path = printStorePath(storeDir, event.path);
+    return verbosity > 0 ? [`optimising path '${path}'...`] : [];
+  }
+  if (event.type === 'path') return [];
   const { kind, path } = event.note;
   switch (kind) {
     case 'writable':

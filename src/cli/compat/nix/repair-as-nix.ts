@@ -3,7 +3,7 @@ import { FerryError } from '../../../error.ts';
 import type { StorePath } from '../../../format/store-path.ts';
 import type { Store } from '../../../store/store.ts';
 import { asLocalStore } from '../../as-local-store.ts';
-import { asNixRepairs, runRepair } from '../../run-repair.ts';
+import { runRepairAsNix } from '../../run-repair.ts';
 import type { Session } from '../../session.ts';
 
 /**
@@ -22,6 +22,6 @@ export async function repairAsNix(
     const problem = `operation 'repairPath' is not supported by store '${store.uri}'`;
     throw new FerryError('unsupported', problem, { store: store.uri });
   }
-  const failures = await runRepair(session, local, paths, asNixRepairs);
+  const failures = await runRepairAsNix(session, local, paths);
   for (const failure of failures.values()) throw failure;
 }
