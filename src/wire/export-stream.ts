@@ -2,7 +2,7 @@
  * Export streams, `nix-store --export` and `--import`: for each path a `1`, its NAR and what is known of it; a `0` at the
  * end. References come before what refers to them. (Nix manual, "nix-store --export".)
  */
-import type { ByteReader } from '../bytes/byte-reader.ts';
+import { readU64, type ByteReader } from '../bytes/byte-reader.ts';
 import { ByteWriter } from '../bytes/byte-writer.ts';
 import { FerryError } from '../error.ts';
 import { formatHash, hashesEqual, StreamingHash, type Hash } from '../format/hash.ts';
@@ -30,11 +30,12 @@ export async function* readExport(
 ): AsyncGenerator<ExportedPath, void, undefined> {
   const context = contextOf(storeDir);
   for (;;) {
-    const mark = await reader.u64();
+    const mark = readU64(await reader.read(8), 0);
     if (mark === 0) return;
     if (mark !== 1) {
       const offset = reader.offset - 8;
-      const message = `input doesn't look like something created by 'nix-store --export': ${mark} at byte ${offset} instead of 0 or 1`;
+      const found = mark < 0 ? 'a number past 2^53' : mark;
+      const message = `input doesn't look like something created by 'nix-store --export': ${found} at byte ${offset} instead of 0 or 1`;
       throw reader.fail(new FerryError('corrupt', message, { offset }));
     }
     const nar = readNar(reader);

@@ -21,12 +21,17 @@ export interface ExportTrailer {
 
 const oldSignature = bytes(1024 * 1024);
 
-/** Long ago a signature stood here: read, and ignored as Nix does. */
+/** Long ago a signature stood here: read, and ignored as Nix does. It takes any number but 1 for none. */
 const noSignature: Codec<undefined> = {
   read: (reader, context) =>
     andThen(reader.u64(), (isThere) => {
-      if (isThere === 0) return undefined;
-      if (isThere !== 1) throw new FerryError('corrupt', `${isThere} is neither 0 nor 1`);
+      if (isThere > 0xffff_ffff) {
+        throw new FerryError(
+          'corrupt',
+          `${isThere} says neither that there is a signature nor not`,
+        );
+      }
+      if (isThere !== 1) return undefined;
       return andThen(oldSignature.read(reader, context), () => undefined);
     }),
   write: (writer) => writer.u64(0),

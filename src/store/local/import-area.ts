@@ -4,11 +4,12 @@
  * release of Nix, as long as this process lives. A lock tells whether it does; what the dead left is removed by the
  * next import, or by any garbage collector.
  */
+import { lstatSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { encodeNix32 } from '../../bytes/nix32.ts';
 import { crypto } from '../../format/crypto.ts';
-import { hashPartLength, hashPartOf, type StorePath } from '../../format/store-path.ts';
+import { hashPartLength, type StorePath } from '../../format/store-path.ts';
 import type { TreeWorkers } from '../../system/tree-jobs.ts';
 import type { WritableStore } from './connection.ts';
 import { tryLockPath } from './path-lock.ts';
@@ -25,6 +26,7 @@ interface AreaContext {
 }
 
 const NAME = 'importing.ferry';
+const LOCK = `-${NAME}.lock`;
 /** Bytes of a hash part. */
 const HASH_BYTES = 20;
 
@@ -56,14 +58,16 @@ export async function openImportArea(
 
 async function removeDeadAreas({ store, realDir, workers }: AreaContext): Promise<void> {
   const names = await readdir(realDir);
-  const ours = names.filter((name) => name.endsWith(`-${NAME}.lock`) || name.endsWith(`-${NAME}`));
-  for (const name of ours.filter(isLockOfArea)) {
-    const area = name.slice(0, -'.lock'.length) as StorePath;
-    const lock = tryLockPath(store.flock, join(realDir, area));
+  const alike = names.filter((name) => name.endsWith(LOCK) || name.endsWith(`-${NAME}`));
+  // Somebody may have given a path of his such a name.
+  const ours = alike.filter((name) => !store.queries.isValid(name as StorePath));
+  for (const name of ours.filter((each) => isLockOfArea(realDir, each))) {
+    const area = join(realDir, name.slice(0, -'.lock'.length));
+    const lock = tryLockPath(store.flock, area);
     if (lock === undefined) continue;
     try {
-      const begin = `${hashPartOf(area)}-`;
-      const left = ours.filter((other) => other.startsWith(begin) && !isLockOfArea(other));
+      const begin = name.slice(0, hashPartLength + 1);
+      const left = ours.filter((other) => other.startsWith(begin) && !other.endsWith(LOCK));
       for (const tree of left) await workers.remove(join(realDir, tree));
     } finally {
       lock.release();
@@ -71,8 +75,9 @@ async function removeDeadAreas({ store, realDir, workers }: AreaContext): Promis
   }
 }
 
-function isLockOfArea(name: string): boolean {
-  return (
-    name.length === hashPartLength + 1 + NAME.length + '.lock'.length && name.endsWith('.lock')
-  );
+/** A file with something in it would be waited for without end: so says a lock that it is none any more. */
+function isLockOfArea(realDir: string, name: string): boolean {
+  if (!name.endsWith(LOCK) || name.length !== hashPartLength + LOCK.length) return false;
+  const stat = lstatSync(join(realDir, name), { throwIfNoEntry: false });
+  return stat?.isFile() === true && stat.size === 0;
 }

@@ -19,6 +19,7 @@ import { readExport } from '../../wire/export-stream.ts';
 import type { ExportTrailer } from '../../wire/export-trailer.ts';
 import type { ImportOptions } from '../store.ts';
 import type { AddContext } from './add-paths.ts';
+import { linksDirOf } from './links-dir.ts';
 import { openImportArea, type ImportArea } from './import-area.ts';
 import { lockPath, tryLockPath, type PathLock } from './path-lock.ts';
 import type { Registration } from './register.ts';
@@ -156,7 +157,7 @@ class ImportRun {
     { path, references, deriver }: ExportTrailer,
   ): Promise<void> {
     const { narHash, narSize } = await unpacked;
-    const { store, realDir, syncStorePaths } = this.#context;
+    const { store, realDir, syncStorePaths, autoOptimise, workers } = this.#context;
     // Before anything is asked: what is found valid must not be collected the next moment.
     await store.tempRoots.add([path, ...references], this.#signal);
     if (await this.#isThere(path, target)) return;
@@ -169,7 +170,18 @@ class ImportRun {
       }
       await this.#requireReferences(path, references);
       const final = join(realDir, path);
-      if (exists(final)) await this.#context.workers.remove(final);
+      if (exists(final)) await workers.remove(final);
+      if (autoOptimise === true) {
+        const linksDir = linksDirOf(realDir);
+        await workers.share({
+          tree: target,
+          linksDir,
+          temporaryDir: realDir,
+          signal: this.#signal,
+        });
+      }
+      // After an error nobody would take it away again.
+      this.#signal.throwIfAborted();
       move(target, final, printStorePath(this.#context.storeDir, path));
       this.#targets.delete(target);
       if (syncStorePaths) syncDirectory(realDir);
@@ -178,7 +190,7 @@ class ImportRun {
         const outputs = isDerivation(path) ? this.#context.outputsOf(path) : new Map();
         this.#batch.set(path, { registration: { info, outputs }, lock });
       } catch (error) {
-        await this.#context.workers.remove(final);
+        await workers.remove(final);
         throw error;
       }
     } catch (error) {
@@ -200,8 +212,8 @@ class ImportRun {
   async #isThere(path: StorePath, target: string): Promise<boolean> {
     const { store, workers } = this.#context;
     if (!this.#batch.has(path)) {
-      const info = await store.db.read(() => store.queries.infoOf(path), this.#signal);
-      if (info === undefined) return false;
+      const isValid = await store.db.read(() => store.queries.isValid(path), this.#signal);
+      if (!isValid) return false;
       this.#known.add(path);
     }
     await workers.remove(target);
@@ -302,14 +314,15 @@ class ImportRun {
   }
 }
 
-/** What a path is called nobody knows before it is over. */
+/** What a path is called nobody knows before it is over, and a name of ours says nothing to anybody. */
 function numbered(error: unknown, number: number): unknown {
-  if (!isFerryError(error, 'corrupt') || error.path !== undefined) return error;
-  const { offset } = error;
+  if (!isFerryError(error)) return error;
+  const { code, offset, hint } = error;
   const message = `cannot import path ${number} of the stream: ${messageOf(error)}`;
-  return new FerryError('corrupt', message, {
+  return new FerryError(code, message, {
     cause: error,
     ...(offset === undefined ? {} : { offset }),
+    ...(hint === undefined ? {} : { hint }),
   });
 }
 
