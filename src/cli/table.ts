@@ -232,6 +232,16 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
     load: async () => (await import('./compat/nix-collect-garbage.ts')).nixCollectGarbage,
   },
   {
+    name: 'nix-hash',
+    summary: 'Stand in for nix-hash',
+    load: async () => (await import('./compat/nix-hash.ts')).nixHash,
+  },
+  {
+    name: 'nix-prefetch-url',
+    summary: 'Stand in for nix-prefetch-url',
+    load: async () => (await import('./compat/nix-prefetch-url.ts')).nixPrefetchUrl,
+  },
+  {
     name: 'completions',
     summary: 'Print the completions for a shell',
     load: async () => (await import('./commands/completions.ts')).completions,
@@ -248,6 +258,8 @@ export const dropInNames: readonly string[] = [
   'nix',
   'nix-collect-garbage',
   'nix-copy-closure',
+  'nix-hash',
+  'nix-prefetch-url',
   'nix-store',
 ];
 

@@ -83,7 +83,8 @@ function makePath(storeDir: StoreDir, type: string, inner: Hash, name: string): 
   return `${encodeNix32(folded)}-${name}` as StorePath;
 }
 
-function foldTo20(digest: Uint8Array): Uint8Array {
+/** A longer digest folded to the twenty bytes of a hash part. */
+export function foldTo20(digest: Uint8Array): Uint8Array {
   const folded = new Uint8Array(20);
   digest.forEach((byte, i) => {
     folded[i % 20] = (folded[i % 20] as number) ^ byte;

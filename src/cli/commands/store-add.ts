@@ -4,7 +4,8 @@ import { FerryError } from '../../error.ts';
 import type { ContentAddressMethod } from '../../format/content-address.ts';
 import { parseHashAlgorithm } from '../../format/hash.ts';
 import { printStorePath, storePathNameProblem } from '../../format/store-path.ts';
-import { requireLocalStore } from '../as-local-store.ts';
+import { addContentTo } from '../add-content-to.ts';
+import { allPathsOf } from '../all-paths-of.ts';
 import { defineCommand, type Command } from '../command.ts';
 import { treeOf } from '../input-file.ts';
 import { usage } from '../parse-words.ts';
@@ -53,15 +54,14 @@ export const storeAdd: Command = defineCommand({
       throw usage(TITLE, `--mode text takes sha256, not ${algorithm}`);
     }
     await using session = openSession(context);
-    const store = requireLocalStore(await session.open(options.store), 'add files to');
-    const { signal } = context;
+    const store = await session.open(options.store);
     for (const path of paths) {
       const name = nameFor(path, resolve(context.cwd, path), options.name);
       const tree = await treeOf(context, path);
-      const references = scan ? await store.queryAllValidPaths({ signal }) : [];
+      const references = scan ? await allPathsOf(store, context.signal) : [];
       const content = { name, method, algorithm, references, scan };
-      const info = await store.addContent(tree, content, { signal });
-      await context.stdout.write(`${printStorePath(store.storeDir, info.path)}\n`);
+      const added = await addContentTo(session, store, tree, content);
+      await context.stdout.write(`${printStorePath(store.storeDir, added.path)}\n`);
     }
     return 0;
   },

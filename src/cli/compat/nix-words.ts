@@ -59,16 +59,22 @@ export function parseNixWords(
     overrides: new Map(),
   };
   const queue = splitLetters(input);
+  /** Behind `--` no flag is a common one; the program itself still takes its own, as in Nix. */
+  let hasEnded = false;
   for (let word = queue.shift(); word !== undefined; word = queue.shift()) {
     const flag = word;
     const following = (count: number): string[] => {
       if (queue.length < count) throw lacks(program, flag, count);
       return queue.splice(0, count);
     };
+    if (flag === '--' && !hasEnded) {
+      hasEnded = true;
+      continue;
+    }
     if (flag === '--help' || flag === '--version') {
       return { ...common, asks: flag === '--help' ? 'help' : 'version' };
     }
-    if (takeCommon(common, flag, following)) continue;
+    if (!hasEnded && takeCommon(common, flag, following)) continue;
     if (!take(flag, () => following(1).join())) {
       throw nixUsage(program, `unrecognised flag '${flag}'`);
     }

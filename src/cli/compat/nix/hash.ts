@@ -1,7 +1,6 @@
 /** `nix hash path`, `nix hash file`, `nix hash convert` and the older `nix hash to-…`. */
-import { FerryError, isFerryError } from '../../../error.ts';
+import { FerryError } from '../../../error.ts';
 import {
-  parseHash,
   parseHashAlgorithm,
   StreamingHash,
   type Hash,
@@ -12,6 +11,7 @@ import { openTreeWorkers } from '../../../system/threads/tree-workers.ts';
 import { printHash } from '../../commands/hash-options.ts';
 import { readInput } from '../../input-file.ts';
 import { resolve } from 'node:path';
+import { parseHashArgument } from '../hash-argument.ts';
 import { nixUsage } from '../nix-words.ts';
 import { PROGRAM } from './parse-verb-words.ts';
 import { defineVerb, type NixCall, type NixVerb } from './verb.ts';
@@ -89,7 +89,7 @@ export const hashConvert: NixVerb = defineVerb({
     const wanted = from === undefined ? undefined : await formatOf(call, from);
     const encoding = to === undefined ? 'sri' : await formatOf(call, to);
     for (const text of texts) {
-      const hash = parse(text, algorithm);
+      const hash = parseHashArgument(text, algorithm);
       const actual = spellingOf(text, hash);
       if (wanted !== undefined && wanted !== actual) {
         throw new FerryError(
@@ -112,7 +112,7 @@ export function hashTo(encoding: HashEncoding): NixVerb {
     examples: [{ meaning: 'the same', command: `nix hash convert --to ${encoding} HASH` }],
     async run(call, texts, { type }) {
       const algorithm = type === undefined ? undefined : parseHashAlgorithm(type);
-      for (const text of texts) await print(call, parse(text, algorithm), encoding);
+      for (const text of texts) await print(call, parseHashArgument(text, algorithm), encoding);
       return 0;
     },
   });
@@ -168,17 +168,4 @@ function spellingOf(text: string, hash: Hash): HashEncoding {
   if (/^[a-z0-9]+-/.test(text)) return 'sri';
   if (digits.length === hash.digest.length * 2) return 'base16';
   return digits.length === Math.ceil((hash.digest.length * 8) / 5) ? 'nix32' : 'base64';
-}
-
-/** A hash on the command line that makes no sense is a mistake of the caller. */
-function parse(text: string, algorithm: HashAlgorithm | undefined): Hash {
-  try {
-    return parseHash(text, algorithm);
-  } catch (error) {
-    if (!isFerryError(error, 'corrupt')) throw error;
-    const message = error.message.includes('does not say')
-      ? `hash '${text}' does not include a type, nor is the type otherwise known from context`
-      : error.message;
-    throw new FerryError('usage', message, { cause: error });
-  }
 }

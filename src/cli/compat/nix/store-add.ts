@@ -4,8 +4,8 @@ import { FerryError } from '../../../error.ts';
 import type { ContentAddressMethod } from '../../../format/content-address.ts';
 import { parseHashAlgorithm } from '../../../format/hash.ts';
 import { printStorePath, storePathNameProblem } from '../../../format/store-path.ts';
-import { addContent, describeContent } from '../../../store/local/add-content.ts';
-import { asLocalStore } from '../../as-local-store.ts';
+import { describeContent } from '../../../store/local/add-content.ts';
+import { addContentTo } from '../../add-content-to.ts';
 import { treeOf } from '../../input-file.ts';
 import { openSession } from '../../session.ts';
 import { nixUsage } from '../nix-words.ts';
@@ -75,8 +75,7 @@ async function add(call: NixCall, word: string, addition: Addition): Promise<num
   const content = { name, method, algorithm };
   const info = addition.dryRun
     ? await describeContent(store.storeDir, session.workers, tree, content, signal)
-    : ((await asLocalStore(store)?.addContent(tree, content, { signal })) ??
-      (await addContent(store, session.workers, tree, content, signal)));
+    : await addContentTo(session, store, tree, content);
   await context.stdout.write(`${printStorePath(store.storeDir, info.path)}\n`);
   return 0;
 }
