@@ -78,7 +78,8 @@ function optionsOf(entries: readonly OperationEntry[]): Record<string, OptionSpe
   const options = entries.map(({ flags, summary }): [string, OptionSpec] => {
     const name = (flags[0] ?? '').slice(2).replace(/-./g, (text) => text.slice(1).toUpperCase());
     const short = flags.find((flag) => flag.length === 2)?.slice(1);
-    return [name, { help: summary, ...(short === undefined ? {} : { short }) }];
+    const help = summary.charAt(0).toLowerCase() + summary.slice(1);
+    return [name, { help, ...(short === undefined ? {} : { short }) }];
   });
   return Object.fromEntries(options);
 }
