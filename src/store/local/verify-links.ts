@@ -1,5 +1,5 @@
 /** Whether the files that share their contents still have them: each entry in `.links` is compared with its name. */
-import { rmSync } from 'node:fs';
+import { unlinkSync } from 'node:fs';
 import { opendir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { StorePath } from '../../format/store-path.ts';
@@ -64,9 +64,9 @@ export async function removeDamagedLinks(
 export function removeLink(linksDir: string, name: string): void {
   const link = join(linksDir, name);
   try {
-    rmSync(Buffer.from(link, 'latin1'), { force: true });
+    unlinkSync(Buffer.concat([Buffer.from(`${linksDir}/`), Buffer.from(name, 'latin1')]));
   } catch (error) {
-    throw translateOsError(error, 'remove', link);
+    if (errnoOf(error) !== 'ENOENT') throw translateOsError(error, 'remove', link);
   }
 }
 

@@ -147,8 +147,13 @@ async function checkLinks(
         left++;
         return;
       }
-      removeLink(linksDir, name);
-      onEvent?.({ type: 'link-removed', link });
+      try {
+        removeLink(linksDir, name);
+        onEvent?.({ type: 'link-removed', link });
+      } catch {
+        // It is no file, say: that it is there still is what counts.
+        left++;
+      }
     },
   });
   return left;

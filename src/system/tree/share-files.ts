@@ -14,6 +14,7 @@ import {
   renameSync,
   rmSync,
   type Stats,
+  unlinkSync,
   utimesSync,
 } from 'node:fs';
 import { utf8ByteString, type ByteString } from '../../bytes/byte-string.ts';
@@ -121,7 +122,7 @@ class Sharing {
         this.#note('damaged-link', link);
         // Nothing is removed in a dry run, and nothing is linked to it either.
         if (this.#job.dryRun === true) return false;
-        onPath('remove', link, () => rmSync(toPathLike(link), { force: true }));
+        onPath('remove', link, () => unlinkIfThere(link));
         continue;
       }
       if (this.#job.dryRun === true) {
@@ -237,6 +238,14 @@ function renameOver(from: ByteString, to: ByteString, directory: ByteString | un
   // Where both were the same file by now, renaming has done nothing.
   if (lstatSync(toPathLike(from), { throwIfNoEntry: false }) !== undefined) {
     rmSync(toPathLike(from), { force: true });
+  }
+}
+
+function unlinkIfThere(path: ByteString): void {
+  try {
+    unlinkSync(toPathLike(path));
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error;
   }
 }
 
