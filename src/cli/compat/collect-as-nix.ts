@@ -7,7 +7,7 @@ import type { LocalStore } from '../../store/local/local-store.ts';
 import type { Store } from '../../store/store.ts';
 import type { DaemonStore } from '../../store/worker/daemon-store.ts';
 import type { GarbageRequest } from '../../wire/worker/garbage.ts';
-import { asDaemonStore } from '../as-daemon-store.ts';
+import { requireCollectingDaemon } from '../as-collecting-store.ts';
 import { asLocalStore } from '../as-local-store.ts';
 import type { CommandContext } from '../context.ts';
 import { printable } from '../errors.ts';
@@ -41,7 +41,7 @@ export async function collectAsNix(
   const { signal } = context;
   const local = asLocalStore(store);
   if (local === undefined) {
-    const daemon = requireDaemon(store);
+    const daemon = requireCollectingDaemon(store);
     return await askDaemon(daemon, { action, maxFreed, ignoreLiveness: false }, signal);
   }
   const { keepOutputs, keepDerivations } = settings;
@@ -89,7 +89,7 @@ export async function deleteAsNix(
   const { signal } = context;
   const local = asLocalStore(store);
   if (local === undefined) {
-    const daemon = requireDaemon(store);
+    const daemon = requireCollectingDaemon(store);
     if (ignoreLiveness) {
       throw new FerryError('unsupported', 'a daemon deletes nothing that is alive', {
         hint: 'run it on the machine itself, as root, with --store local',
@@ -170,13 +170,4 @@ function lineOf({ storeDir }: LocalStore, event: CollectEvent | DeleteEvent): st
     case 'links-saving':
       return `note: hard linking is currently saving ${nixSize(event.bytes)}`;
   }
-}
-
-function requireDaemon(store: Store): DaemonStore {
-  const daemon = asDaemonStore(store);
-  if (daemon !== undefined) return daemon;
-  throw new FerryError('unsupported', `cannot collect garbage in "${store.uri}"`, {
-    store: store.uri,
-    hint: 'only a store on this machine or behind a daemon has roots',
-  });
 }

@@ -101,18 +101,20 @@ export interface Chain {
   }[];
 }
 
-/**
- * The shortest ways to a node from those that are held, the shortest first; a way ends at the first that is held.
- * @param max how many at most
- */
+export interface ChainSearch {
+  readonly paths: readonly StorePath[];
+  /** Who needs a node. */
+  readonly needing: (node: number) => Iterable<{ readonly node: number; readonly need: Need }>;
+  readonly isHeld: (node: number) => boolean;
+  /** How many ways at most. */
+  readonly max: number;
+}
+
+/** The shortest ways to a node from those that are held, the shortest first, and how many of these there are. */
 export function chainsTo(
-  liveness: Liveness,
   target: number,
-  isHeld: (node: number) => boolean,
-  max: number,
+  { paths, needing, isHeld, max }: ChainSearch,
 ): { readonly chains: readonly Chain[]; readonly held: number } {
-  const { paths } = liveness.graph;
-  const needing = liveness.needing();
   /** By node met: what it needs on the way to the target, and why. */
   const next = new Map<number, { node: number; need: Need } | undefined>([[target, undefined]]);
   const queue = [target];

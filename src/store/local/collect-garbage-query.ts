@@ -19,6 +19,8 @@ import {
 export interface LivenessOptions extends CallOptions, KeepSettings {
   /** As for `findRoots`. Default `delete`. */
   readonly purpose?: FindRootsOptions['purpose'];
+  /** Links that are taken for gone. */
+  readonly withoutLinks?: ReadonlySet<string> | undefined;
 }
 
 export interface LivenessReport {
@@ -64,9 +66,10 @@ export async function queryLiveness(
     holders.set(node, [...(holders.get(node) ?? []), ...links]);
   };
   const roots: Roots = new Map(temporary);
-  for (const [path, links] of permanent) {
+  for (const [path, all] of permanent) {
     const node = graph.numbers.get(path);
-    if (node === undefined) continue;
+    const links = [...all].filter((link) => options.withoutLinks?.has(link) !== true);
+    if (node === undefined || links.length === 0) continue;
     hold(node, links);
     roots.set(path, new Set([...links, ...(temporary.get(path) ?? [])]));
   }
@@ -96,7 +99,12 @@ export async function queryLiveness(
         if (links === undefined) return { ways: [], count: 0 };
         return { ways: [{ steps: [{ path }], holders: links }], count: 1 };
       }
-      const { chains, held } = chainsTo(liveness, node, (other) => holders.has(other), max);
+      const { chains, held } = chainsTo(node, {
+        paths: graph.paths,
+        needing: liveness.needing(),
+        isHeld: (other) => holders.has(other),
+        max,
+      });
       const ways = chains.map((chain): HoldingWay => {
         const first = chain.steps[0] === undefined ? -1 : graph.numbers.get(chain.steps[0].path);
         return { ...chain, holders: holders.get(first ?? -1) ?? [] };

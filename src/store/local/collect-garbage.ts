@@ -26,7 +26,8 @@ export type CollectEvent =
   | { readonly type: 'finding-roots' }
   /** A root leads to what isn't valid. */
   | { readonly type: 'invalid-root'; readonly link: string; readonly path: StorePath }
-  | { readonly type: 'deleting-garbage' }
+  /** So much was found: paths and other things, and bytes of the NARs of those that are valid. */
+  | { readonly type: 'deleting-garbage'; readonly count: number; readonly narSize: number }
   /** The name of something in the store directory, a path as a rule. */
   | { readonly type: 'deleting'; readonly name: string }
   | { readonly type: 'deleted'; readonly name: string; readonly bytesFreed: number }
@@ -83,7 +84,8 @@ export async function collectGarbage(
   });
   try {
     if (maxFreed > 0) {
-      onEvent?.({ type: 'deleting-garbage' });
+      if (onEvent !== undefined)
+        onEvent({ type: 'deleting-garbage', ...sumOf(found.candidates()) });
       for (const batch of batches(found.candidates(), () => maxFreed - bytesFreed)) {
         await remove(batch);
         if (bytesFreed <= maxFreed) continue;
@@ -145,6 +147,16 @@ async function findLiveness(
       if (node !== undefined) liveness.add([node]);
     },
   };
+}
+
+function sumOf(all: Iterable<Candidate>): { count: number; narSize: number } {
+  let count = 0;
+  let narSize = 0;
+  for (const candidate of all) {
+    count++;
+    if (candidate.kind === 'path') narSize += candidate.narSize;
+  }
+  return { count, narSize };
 }
 
 /** Whether there is something with a hash part. */

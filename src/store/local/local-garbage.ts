@@ -5,6 +5,7 @@ import type { GarbageRoot } from '../../wire/worker/garbage.ts';
 import type { CallOptions } from '../store.ts';
 import type { AutoCollector, AutoCollectSettings } from './auto-collect.ts';
 import type { Collected, CollectContext, CollectOptions } from './collect-garbage.ts';
+import type { Measured } from './collect-garbage-measure.ts';
 import type { KeepSettings } from './collect-garbage-liveness.ts';
 import type { LivenessOptions, LivenessReport } from './collect-garbage-query.ts';
 import type { ConnectionOptions, StoreConnection } from './connection.ts';
@@ -20,6 +21,8 @@ export interface LocalGarbage {
   collectGarbage(options: CollectOptions): Promise<Collected>;
   /** What `collectGarbage` would do, and why not more. Changes nothing. */
   queryLiveness(options: LivenessOptions): Promise<LivenessReport>;
+  /** How much deleting things in the store directory would free, all of them together. */
+  measureGarbage(names: Iterable<string>, options?: CallOptions): Promise<Map<string, Measured>>;
   /** What keeps valid paths from being collected, as Nix lists it, temporary roots among it. */
   findRoots(options?: CallOptions): Promise<readonly GarbageRoot[]>;
 }
@@ -63,6 +66,11 @@ export function localGarbage(
       livenessOptions.signal?.throwIfAborted();
       const { queryLiveness } = await import('./collect-garbage-query.ts');
       return await queryLiveness(connection.forReading()?.db, options, livenessOptions);
+    },
+    async measureGarbage(names, callOptions) {
+      callOptions?.signal?.throwIfAborted();
+      const { measureGarbage } = await import('./collect-garbage-measure.ts');
+      return await measureGarbage(realDir, names, callOptions);
     },
     async findRoots({ signal } = {}) {
       signal?.throwIfAborted();

@@ -116,3 +116,8 @@ async function* openFilesByLsof(): AsyncGenerator<Use> {
     if (!isFerryError(error, 'not-found')) throw error;
   }
 }
+
+/** The name of a running program, as the system has it; undefined where that can't be known (any more). */
+export function programNameOf(processId: number): string | undefined {
+  return textOf(`/proc/${processId}/comm`).trimEnd() || undefined;
+}
