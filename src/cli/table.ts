@@ -40,16 +40,6 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
         load: async () => (await import('./commands/bundle-ls.ts')).bundleLs,
       },
       {
-        name: 'gc',
-        summary: 'Delete what nothing needs, or say what that is and what needs the rest',
-        load: async () => (await import('./commands/gc.ts')).gc,
-      },
-      {
-        name: 'delete',
-        summary: 'Delete paths, unless something needs them',
-        load: async () => (await import('./commands/delete.ts')).deleteCommand,
-      },
-      {
         name: 'verify',
         summary: 'Check that a bundle is whole and signed',
         load: async () => (await import('./commands/bundle-verify.ts')).bundleVerify,
@@ -85,6 +75,16 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
     name: 'why',
     summary: 'Say why a path has another one in its closure',
     load: async () => (await import('./commands/why.ts')).why,
+  },
+  {
+    name: 'gc',
+    summary: 'Delete what nothing needs, or say what that is and what needs the rest',
+    load: async () => (await import('./commands/gc.ts')).gc,
+  },
+  {
+    name: 'delete',
+    summary: 'Delete paths, unless something needs them',
+    load: async () => (await import('./commands/delete.ts')).deleteCommand,
   },
   {
     name: 'verify',
