@@ -26,7 +26,7 @@ const CHAINS_MAX = 5;
 export const why: Command = defineCommand({
   description: [
     'Prints the shortest chains of references that lead from PATH to DEPENDENCY, and in which files each reference stands. With --all it is a tree of every chain.',
-    'DEPENDENCY may also be the name of a package in the closure of PATH, with or without its version. Files are read where the store is on this machine; elsewhere contents are downloaded for that with --files only.',
+    'DEPENDENCY may also be the name of a package in the closure of PATH, with or without its version. Files are read where the store is on this machine, and of every chain with --all --files; elsewhere contents are downloaded for that with --files only.',
   ],
   arguments: [
     { name: 'PATH', help: 'what depends', completes: 'file' },
@@ -46,7 +46,7 @@ export const why: Command = defineCommand({
   },
   examples: [
     { meaning: 'why a compiler is part of a system', command: 'ferry why /run/current-system gcc' },
-    { meaning: 'everything that needs it', command: 'ferry why --all --no-files ./result openssl' },
+    { meaning: 'everything that needs it', command: 'ferry why --all ./result openssl' },
     {
       meaning: 'in a cache, downloading the paths on the way',
       command:
@@ -73,7 +73,8 @@ export const why: Command = defineCommand({
     if (found === undefined) throw new FerryError('internal', 'a closure has a path apart');
     const between = options.all ? graphBetween(graph, from, to) : undefined;
     const edges = between === undefined ? edgesOfChains(graph, found.chains) : edgesOf(between);
-    const isRead = options.files || (!options.noFiles && asLocalStore(store) !== undefined);
+    const isQuick = !options.all && asLocalStore(store) !== undefined;
+    const isRead = options.files || (isQuick && !options.noFiles);
     const mentions = isRead ? await mentionsOf(store, edges, signal) : undefined;
     const paint = paintFor(stdout);
     const parts: WhyParts = { storeDir: store.storeDir, graph, found, mentions, paint };

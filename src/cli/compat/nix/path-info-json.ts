@@ -33,49 +33,30 @@ export function pathInfoJson(storeDir: StoreDir, report: PathInfoReport): string
       : undefined;
   const entries = new Map<string, object | null>(invalid.map((path) => [name(path), null]));
   for (const info of infos) {
+    const file = files.get(info.path);
+    const { ca, deriver, narHash, narSize, registrationTime } = info;
+    // In the order of the keys; what is undefined isn't printed.
     entries.set(name(info.path), {
-      ...describe(storeDir, info, format, name),
-      ...describeFile(files.get(info.path)),
-      closureSize: sums?.narSizeOf(info.path),
+      ca: ca === undefined ? null : format === 1 ? formatContentAddress(ca) : structured(ca),
       closureDownloadSize: downloads?.(info.path),
+      closureSize: sums?.narSizeOf(info.path),
+      compression: file?.compression,
+      deriver: deriver === undefined ? null : name(deriver),
+      downloadHash: file?.fileHash && formatHash(file.fileHash, 'sri'),
+      downloadSize: file?.fileSize,
+      narHash: formatHash(narHash, 'sri'),
+      narSize,
+      references: info.references.map(name),
+      registrationTime: registrationTime ?? null,
+      signatures: format === 3 ? info.signatures.map(takeApart) : info.signatures,
+      storeDir,
+      ultimate: info.ultimate === true,
+      url: file?.url,
+      version: format,
     });
   }
-  const byName = Object.fromEntries(entries);
-  return JSON.stringify(
-    sorted(format === 1 ? byName : { info: byName, storeDir, version: format }),
-  );
-}
-
-function describe(
-  storeDir: StoreDir,
-  info: PathInfo,
-  format: PathInfoFormat,
-  name: (path: StorePath) => string,
-): object {
-  const { ca, deriver, narHash, narSize, registrationTime } = info;
-  return {
-    ca: ca === undefined ? null : format === 1 ? formatContentAddress(ca) : structured(ca),
-    deriver: deriver === undefined ? null : name(deriver),
-    narHash: formatHash(narHash, 'sri'),
-    narSize,
-    references: info.references.map(name),
-    registrationTime: registrationTime ?? null,
-    signatures: format === 3 ? info.signatures.map(takeApart) : info.signatures,
-    storeDir,
-    ultimate: info.ultimate === true,
-    version: format,
-  };
-}
-
-function describeFile(file: NarInfo | undefined): object {
-  if (file === undefined) return {};
-  const { url, compression, fileHash, fileSize } = file;
-  return {
-    url,
-    compression,
-    downloadHash: fileHash === undefined ? undefined : formatHash(fileHash, 'sri'),
-    downloadSize: fileSize,
-  };
+  const byName = Object.fromEntries([...entries].sort(([one], [other]) => (one < other ? -1 : 1)));
+  return JSON.stringify(format === 1 ? byName : { info: byName, storeDir, version: format });
 }
 
 function structured({ method, hash }: NonNullable<PathInfo['ca']>): object {
@@ -85,15 +66,4 @@ function structured({ method, hash }: NonNullable<PathInfo['ca']>): object {
 function takeApart(signature: string): object {
   const colon = signature.indexOf(':');
   return { keyName: signature.slice(0, colon), sig: signature.slice(colon + 1) };
-}
-
-/** With the keys of all objects in byte order. */
-function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted);
-  if (typeof value !== 'object' || value === null) return value;
-  const entries = Object.entries(value).map(([key, inner]): [string, unknown] => [
-    key,
-    sorted(inner),
-  ]);
-  return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
 }
