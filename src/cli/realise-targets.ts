@@ -1,5 +1,5 @@
 /** What `ferry realise` is asked for: paths, and outputs of derivations. */
-import { readDerivation } from '../copy/read-derivation.ts';
+import { readDerivation } from '../store/read-derivations.ts';
 import { FerryError } from '../error.ts';
 import { isDerivation, printStorePath, type StorePath } from '../format/store-path.ts';
 import type { Store } from '../store/store.ts';

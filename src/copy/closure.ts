@@ -37,8 +37,10 @@ export async function computeClosure(
     const next = new Set<StorePath>();
     for (const info of infos.values()) for (const path of info.references) next.add(path);
     if (includeOutputs === true) {
-      const outputs = await store.queryOutputs?.(level.filter(isDerivation), { signal });
-      for (const path of [...(outputs?.values() ?? [])].flat()) next.add(path);
+      // Seldom asked for: copies do without it.
+      const { queryValidOutputs } = await import('../store/valid-outputs.ts');
+      const outputs = await queryValidOutputs(store, level.filter(isDerivation), { signal });
+      for (const path of [...outputs.values()].flat()) next.add(path);
     }
     level = [...next].filter((path) => !closure.has(path));
   }

@@ -18,6 +18,7 @@ import { isSignature } from '../../format/signature.ts';
 import {
   hashPartLength,
   hashPartOf,
+  isDerivation,
   printStorePath,
   type StoreDir,
   type StorePath,
@@ -174,7 +175,30 @@ export class CacheStore implements Store {
   ): Promise<Map<StorePath, PathInfo>> {
     const signal = this.#begin(options);
     await this.#requireCache(signal);
-    return infosOf(await this.#context.narInfos.closure(roots, { signal }));
+    const { narInfos } = this.#context;
+    const closure = infosOf(await narInfos.closure(roots, { signal }));
+    if (options.includeOutputs !== true) return closure;
+    const asked = new Set<StorePath>();
+    for (;;) {
+      const drvs = [...closure.keys()].filter((path) => isDerivation(path) && !asked.has(path));
+      for (const drv of drvs) asked.add(drv);
+      const outputs = await this.queryOutputs(drvs, { signal });
+      const missing = [...outputs.values()].flat().filter((path) => !closure.has(path));
+      if (missing.length === 0) return closure;
+      for (const [path, info] of infosOf(await narInfos.closure(missing, { signal }))) {
+        closure.set(path, info);
+      }
+    }
+  }
+
+  /** It keeps no list of them: the derivations are read. */
+  async queryOutputs(
+    drvs: Iterable<StorePath>,
+    options: CallOptions = {},
+  ): Promise<Map<StorePath, StorePath[]>> {
+    const signal = this.#begin(options);
+    const { readValidOutputs } = await import('../valid-outputs.ts');
+    return await readValidOutputs(this, drvs, { signal });
   }
 
   /** The streams may be read at any time, several at once, or not at all. */

@@ -72,7 +72,7 @@ export class BaseWorkerStore implements Store {
   /** Where the store is on this machine. */
   readonly freeSpace?: (options?: CallOptions) => Promise<FreeSpace | undefined>;
   /** Likewise. */
-  readonly readBuildLog?: Store['readBuildLog'];
+  readonly readBuildLog?: NonNullable<Store['readBuildLog']>;
   readonly #onDispose: (() => Promise<void>) | undefined;
   /** Sizes of NARs that were asked for before: they are needed to cut them. */
   readonly #narSizes = new Map<StorePath, number>();

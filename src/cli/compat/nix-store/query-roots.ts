@@ -1,5 +1,6 @@
 /** `nix-store --query --roots`: what keeps paths from being collected as garbage. */
 import { isDerivation, printStorePath, type StorePath } from '../../../format/store-path.ts';
+import { queryValidOutputs } from '../../../store/valid-outputs.ts';
 import { requireDatabaseStore } from '../../as-daemon-store.ts';
 import { printPieces } from '../../print-pieces.ts';
 import { findQueryTargets, pathsOfTargets, type QueryScene } from './query-targets.ts';
@@ -20,8 +21,8 @@ export async function printRootsOf(scene: QueryScene): Promise<void> {
         further.push(...some);
     }
     if (keepDerivations) {
-      const outputs = await store.queryOutputs?.(level.filter(isDerivation), { signal });
-      for (const some of outputs?.values() ?? []) further.push(...some);
+      const outputs = await queryValidOutputs(store, level.filter(isDerivation), { signal });
+      for (const some of outputs.values()) further.push(...some);
     }
     return further;
   });

@@ -1,6 +1,7 @@
 /** What a query is about: the words as paths, realised where that is asked for, derivations replaced by their outputs. */
 import { FerryError } from '../../../error.ts';
 import { isDerivation, type StorePath } from '../../../format/store-path.ts';
+import { queryValidOutputs } from '../../../store/valid-outputs.ts';
 import { derivationIn, readValidDerivations } from './read-valid-derivations.ts';
 import { followWords } from './store-path-words.ts';
 import type { StoreScene } from './store-scene.ts';
@@ -60,8 +61,8 @@ async function builtOutputs(
   paths: readonly StorePath[],
 ): Promise<OutputsOf> {
   const { signal } = call.context;
-  const outputs = await store.queryOutputs?.(paths.filter(isDerivation), { signal });
-  return (drv) => (outputs?.get(drv) ?? []).toSorted();
+  const outputs = await queryValidOutputs(store, paths.filter(isDerivation), { signal });
+  return (drv) => (outputs.get(drv) ?? []).toSorted();
 }
 
 /** Those that the derivation says, built or not. */

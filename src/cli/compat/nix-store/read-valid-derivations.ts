@@ -1,5 +1,5 @@
 /** Derivations as Nix reads them: one that isn't in the store is fetched first. */
-import { readDerivations } from '../../../copy/read-derivation.ts';
+import { readDerivations } from '../../../store/read-derivations.ts';
 import type { ByteString } from '../../../bytes/byte-string.ts';
 import type { Derivation } from '../../../format/derivation.ts';
 import type { StorePath } from '../../../format/store-path.ts';

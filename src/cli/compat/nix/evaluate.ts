@@ -2,7 +2,7 @@
  * What ferry doesn't evaluate itself, evaluated (and built, where that is wanted) by the Nix of this machine: flakes,
  * attributes of a file, expressions. What it answers is foreign, and parsed strictly.
  */
-import { readDerivation } from '../../../copy/read-derivation.ts';
+import { readDerivation } from '../../../store/read-derivations.ts';
 import { FerryError } from '../../../error.ts';
 import { isDerivation, parseStorePath, type StorePath } from '../../../format/store-path.ts';
 import type { Store } from '../../../store/store.ts';

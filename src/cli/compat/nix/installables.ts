@@ -6,7 +6,7 @@
 import { lstatSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { FerryError, isFerryError } from '../../../error.ts';
-import { readDerivation } from '../../../copy/read-derivation.ts';
+import { readDerivation } from '../../../store/read-derivations.ts';
 import { isDerivation, printStorePath, type StorePath } from '../../../format/store-path.ts';
 import type { Store } from '../../../store/store.ts';
 import { resolveIn } from '../../resolve-in-store.ts';

@@ -1,14 +1,17 @@
-/** A derivation out of any store, read by its NAR. */
+/** Derivations out of any store, read by their NARs. */
 import { FerryError } from '../error.ts';
 import { derivationSizeMax, parseDerivation, type Derivation } from '../format/derivation.ts';
 import { NarDecoder } from '../format/nar/decoder.ts';
 import { MemberExtractor } from '../format/nar/member.ts';
 import { printStorePath, type StorePath } from '../format/store-path.ts';
-import type { CallOptions, NarStream, Store } from '../store/store.ts';
+import type { CallOptions, NarStream, Store } from './store.ts';
+
+/** What of a store it takes. */
+export type DerivationSource = Pick<Store, 'uri' | 'storeDir' | 'queryValidPaths' | 'readNars'>;
 
 /** @throws FerryError `not-found` where it isn't valid, `corrupt` where it is no derivation */
 export async function readDerivation(
-  store: Store,
+  store: DerivationSource,
   drv: StorePath,
   options: CallOptions = {},
 ): Promise<Derivation> {
@@ -19,7 +22,7 @@ export async function readDerivation(
 
 /** In their order; they are asked for together. @throws as `readDerivation`, when it is the turn of what is wrong */
 export async function* readDerivations(
-  store: Store,
+  store: DerivationSource,
   drvs: Iterable<StorePath>,
   { signal }: CallOptions = {},
 ): AsyncGenerator<Derivation, void, undefined> {
@@ -28,7 +31,7 @@ export async function* readDerivations(
   }
 }
 
-async function parseNar(store: Store, nar: NarStream): Promise<Derivation> {
+async function parseNar(store: DerivationSource, nar: NarStream): Promise<Derivation> {
   const path = printStorePath(store.storeDir, nar.path);
   const chunks: Uint8Array[] = [];
   let size = 0;
