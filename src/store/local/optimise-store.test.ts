@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { chmodSync, lstatSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
 import { samplePath, toAdd } from '../../../test/conformance/nars.ts';
 import { openLocalStores } from '../../../test/support/local-stores.ts';
 import { makeTempDirectory, removeTree } from '../../../test/support/temp.ts';
@@ -9,6 +9,10 @@ import type { ShareRequest, ShareResult } from '../../system/link-jobs.ts';
 import type { TreeWorkers } from '../../system/tree-jobs.ts';
 import type { LocalStore } from './local-store.ts';
 import type { OptimiseEvent } from './optimise-store.ts';
+
+/** Threads take long to start: all tests share them. */
+const stores = openLocalStores();
+after(() => stores[Symbol.asyncDispose]());
 
 // The three have a file, an executable and a link each; the last one's file is its own.
 const samples = ['one', 'two', 'three'].map((name) =>
@@ -24,7 +28,6 @@ const inode = (store: LocalStore, path: typeof one, name: string): number =>
 
 test('files of all paths are shared, and a dry run says how many that will be', async () => {
   await using temp = makeTempDirectory({ ram: true });
-  await using stores = openLocalStores();
   await using store = await stores.open(temp.path);
   await store.addPaths?.(toAdd(...samples));
   const expected = { filesLinked: 5, bytesFreed: SAVED, failed: 0 };
@@ -43,7 +46,6 @@ test('files of all paths are shared, and a dry run says how many that will be', 
 
 test('one path that can not be gone through costs itself alone; one that is gone nothing', async () => {
   await using temp = makeTempDirectory({ ram: true });
-  await using stores = openLocalStores();
   const asked: string[] = [];
   const share = async (request: ShareRequest): Promise<ShareResult> => {
     asked.push(request.tree);
@@ -87,7 +89,6 @@ function withShare(workers: TreeWorkers, share: TreeWorkers['share']): TreeWorke
 
 test('with auto-optimise-store what is added shares the files that are there', async () => {
   await using temp = makeTempDirectory({ ram: true });
-  await using stores = openLocalStores();
   await using store = await stores.open(temp.path, { autoOptimise: true });
   await store.addPaths?.(toAdd(...samples));
   assert.equal(inode(store, one, 'text'), inode(store, two, 'text'));
@@ -117,7 +118,6 @@ test('with auto-optimise-store what is added shares the files that are there', a
 
 test('an abort ends it', async () => {
   await using temp = makeTempDirectory({ ram: true });
-  await using stores = openLocalStores();
   await using store = await stores.open(temp.path);
   await store.addPaths?.(toAdd(...samples));
   const abort = new AbortController();

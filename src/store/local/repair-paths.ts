@@ -4,7 +4,7 @@
  * the contents that it had nothing else changes; other contents are taken under the rules by which paths are added, and
  * the database is told.
  */
-import { closeSync, fsyncSync, lstatSync, openSync, renameSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { FerryError, isFerryError } from '../../error.ts';
 import { hashesEqual } from '../../format/hash.ts';
@@ -16,6 +16,7 @@ import type { AddContext } from './add-paths.ts';
 import { requireProperAddress, unpackPath } from './adding.ts';
 import { lockPath } from './path-lock.ts';
 import { replaceInfo } from './repair-info.ts';
+import { apartName, replaceTree } from './repair-place.ts';
 import { sourceOf } from './source.ts';
 import { requireTrust } from './trust.ts';
 
@@ -143,11 +144,7 @@ class RepairRun {
 
   async #place(temporary: string, final: string): Promise<void> {
     const { workers, realDir, syncStorePaths } = this.#context;
-    if (lstatSync(final, { throwIfNoEntry: false }) === undefined) {
-      renameSync(temporary, final);
-    } else if (!this.#exchange(temporary, final)) {
-      moveApart(temporary, final);
-    }
+    replaceTree(this.#exchange, temporary, final);
     if (syncStorePaths) syncDirectory(realDir);
     // What was there before has the name of what is unpacked now, and nobody needs it.
     try {
@@ -157,23 +154,6 @@ class RepairRun {
       // It has the name of something unfinished: the next to add the path, or to collect garbage, removes it.
     }
   }
-}
-
-/** Where two names can't be exchanged there is a moment without the path. */
-function moveApart(temporary: string, final: string): void {
-  const apart = apartName(temporary);
-  renameSync(final, apart);
-  try {
-    renameSync(temporary, final);
-  } catch (error) {
-    renameSync(apart, final);
-    throw error;
-  }
-}
-
-/** Has the hash part of the path as well, so that it is garbage as soon as nobody works on the path. */
-function apartName(temporary: string): string {
-  return temporary.replace(/-unpacking\.ferry$/, '-broken.ferry');
 }
 
 async function closeUnread(nar: NarStream): Promise<void> {

@@ -11,9 +11,9 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
 import { sampleClosure, samplePath, toAdd, type Sample } from '../../../test/conformance/nars.ts';
-import { openLocalStores, type LocalStores } from '../../../test/support/local-stores.ts';
+import { openLocalStores } from '../../../test/support/local-stores.ts';
 import { makeTempDirectory, removeTree } from '../../../test/support/temp.ts';
 import { FerryError } from '../../error.ts';
 import { defaultStoreDir, printStorePath, type StorePath } from '../../format/store-path.ts';
@@ -22,6 +22,10 @@ import { openSqlite } from '../../system/sqlite.ts';
 import type { LocalStore } from './local-store.ts';
 import { lockPath } from './path-lock.ts';
 import type { VerifyStoreEvent, VerifyStoreOptions } from './verify-store.ts';
+
+/** Threads take long to start: all tests share them. */
+const stores = openLocalStores();
+after(() => stores[Symbol.asyncDispose]());
 
 const { a, b, c, d } = sampleClosure();
 const [A, B, C, D] = [a, b, c, d].map(({ info }) => info.path) as [
@@ -33,7 +37,6 @@ const [A, B, C, D] = [a, b, c, d].map(({ info }) => info.path) as [
 
 interface Scene {
   readonly store: LocalStore;
-  readonly stores: LocalStores;
   readonly root: string;
   real(path: StorePath): string;
   /** What was found: its kind and what it is about. */
@@ -46,12 +49,10 @@ async function withStore(
   ...samples: readonly Sample[]
 ): Promise<void> {
   await using temp = makeTempDirectory({ ram: true });
-  await using stores = openLocalStores();
   await using store = await stores.open(temp.path);
   await store.addPaths?.(toAdd(a, b, c, d, ...samples));
   await body({
     store,
-    stores,
     root: temp.path,
     real: (path) => store.toRealPath(path),
     async verify(options = {}) {
