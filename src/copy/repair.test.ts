@@ -22,7 +22,7 @@ import {
   withNar,
 } from '../../test/support/substituters.ts';
 import { makeTempDirectory, removeTree } from '../../test/support/temp.ts';
-import { FerryError } from '../error.ts';
+import type { FerryError } from '../error.ts';
 import { contentAddressedPath } from '../format/make-store-path.ts';
 import { generateSecretKey, TrustedKeys } from '../format/signature.ts';
 import { defaultStoreDir, type StorePath } from '../format/store-path.ts';
@@ -47,14 +47,14 @@ const rebuilt = samplePath('top', [extra.info.path], 'built again');
 
 interface Scene {
   readonly store: LocalStore;
-  text(path: StorePath): string;
-  damage(path: StorePath): void;
-  repair(
+  readonly text: (path: StorePath) => string;
+  readonly damage: (path: StorePath) => void;
+  readonly repair: (
     sources: readonly SubstituterSource[],
     options?: Partial<RepairOptions> & { paths?: readonly StorePath[] },
-  ): Promise<{ failures: Map<StorePath, FerryError>; repaired: string[]; warnings: string[] }>;
+  ) => Promise<{ failures: Map<StorePath, FerryError>; repaired: string[]; warnings: string[] }>;
   /** The store is just these paths, all whole, and nothing lies beside them. */
-  requireWhole(...paths: readonly StorePath[]): Promise<void>;
+  readonly requireWhole: (...paths: readonly StorePath[]) => Promise<void>;
 }
 
 async function withStore(

@@ -10,16 +10,16 @@ export async function forEachAtOnce<Item>(
   work: (item: Item) => Promise<void>,
 ): Promise<void> {
   const iterator = items[Symbol.iterator]();
-  let hasFailed = false;
+  const stop = new AbortController();
   const take = async (): Promise<void> => {
     try {
-      while (!hasFailed) {
+      while (!stop.signal.aborted) {
         const next = iterator.next();
         if (next.done === true) return;
         await work(next.value);
       }
     } catch (error) {
-      hasFailed = true;
+      stop.abort();
       throw error;
     }
   };

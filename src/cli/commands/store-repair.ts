@@ -1,5 +1,5 @@
 /** `ferry store repair`: takes paths anew from elsewhere, whether or not something is wrong with them. */
-import { FerryError, messageOf } from '../../error.ts';
+import { type FerryError, messageOf } from '../../error.ts';
 import { printStorePath, type StorePath } from '../../format/store-path.ts';
 import { requireLocalStore } from '../as-local-store.ts';
 import { defineCommand, type Command } from '../command.ts';

@@ -38,10 +38,10 @@ const [A, B, C, D] = [a, b, c, d].map(({ info }) => info.path) as [
 interface Scene {
   readonly store: LocalStore;
   readonly root: string;
-  real(path: StorePath): string;
+  readonly real: (path: StorePath) => string;
   /** What was found: its kind and what it is about. */
-  verify(options?: VerifyStoreOptions): Promise<{ left: number; found: string[] }>;
-  sql(text: string): Promise<void>;
+  readonly verify: (options?: VerifyStoreOptions) => Promise<{ left: number; found: string[] }>;
+  readonly sql: (text: string) => Promise<void>;
 }
 
 async function withStore(
@@ -76,22 +76,10 @@ async function withStore(
 }
 
 function describe(event: VerifyStoreEvent): string | undefined {
-  switch (event.type) {
-    case 'disappeared':
-      return `${event.isRemoved ? 'removed' : 'needed'} ${event.path}`;
-    case 'modified':
-    case 'failed':
-    case 'hash-added':
-    case 'size-added':
-    case 'repaired':
-    case 'repair-failed':
-      return `${event.type} ${event.path}`;
-    case 'link-modified':
-    case 'link-removed':
-      return event.type;
-    default:
-      return undefined;
-  }
+  const { type } = event;
+  if (type === 'disappeared') return `${event.isRemoved ? 'removed' : 'needed'} ${event.path}`;
+  if (type === 'link-modified' || type === 'link-removed') return type;
+  return 'path' in event && type !== 'checking-path' ? `${type} ${event.path}` : undefined;
 }
 
 function damage(path: string): void {

@@ -15,7 +15,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { makeTempDirectory } from '../../../test/support/temp.ts';
 import type { ShareResult } from '../link-jobs.ts';
 import { checkLinks, findSharedLinks, readLinkedInodes } from './links.ts';

@@ -165,23 +165,19 @@ class Sharing {
       linkSync(toPathLike(path), toPathLike(link));
       return true;
     } catch (error) {
-      switch (errnoOf(error)) {
-        case 'EEXIST':
-          return false;
-        case 'ENOSPC':
-          // The index of a directory may be full though the disk isn't: then this file is shared with none.
-          this.#note('no-space', path);
-          return true;
-        case 'EMLINK':
-          this.#note('too-many-links', path);
-          return true;
-        case 'ENOENT':
-          // There is no directory of links yet; what is gone itself is found out the next time.
-          makeDirectory(this.#linksDir);
-          return false;
-        default:
-          throw translateOsError(error, 'link', displayPath(path));
+      const errno = errnoOf(error);
+      if (errno === 'EEXIST') return false;
+      if (errno === 'ENOENT') {
+        // There is no directory of links yet; what is gone itself is found out the next time.
+        makeDirectory(this.#linksDir);
+        return false;
       }
+      if (errno !== 'ENOSPC' && errno !== 'EMLINK') {
+        throw translateOsError(error, 'link', displayPath(path));
+      }
+      // The index of a directory may be full though the disk isn't: then this file is shared with none.
+      this.#note(errno === 'ENOSPC' ? 'no-space' : 'too-many-links', path);
+      return true;
     }
   }
 
