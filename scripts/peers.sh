@@ -5,6 +5,7 @@
 #     a directory of its own and run through its own dynamic linker: nothing of them is installed,
 #     no daemon is started, no build users are made;
 #   - nginx, unpacked in the same way, as installing it would start it;
+#   - Chromium without a screen, for the pages that ferry writes;
 #   - Ceph, whose gateway is the S3 server of the tests, unpacked to be the root directory of
 #     scripts/s3-server.sh.
 # Run it as often as you like: what is there already is left alone.
@@ -31,7 +32,7 @@ packages=(
   openssh-client
   openssl # certificates of test servers
   openssh-server # started by the tests alone, on loopback, with its own keys
-  patchelf       # RPATHs of the benchmark's corpus
+  patchelf       # RPATHs of the benchmark's corpus, the linker of Chromium
   time           # peak memory of a benchmarked command
   xz-utils
   zsh
@@ -148,6 +149,26 @@ make_nginx() {
   stamp nginx "nginx $fetched of Debian bookworm"
 }
 
+# It starts itself anew for each of its processes, by what /proc says its program is: that must not be
+# the dynamic linker, so the program names its own.
+make_chromium() {
+  local name=chromium-headless-shell
+  local directory=$peers/$name root=$peers/$name/root linker
+  if is_there "$name"; then return; fi
+  fetch "$name" bookworm "$name"
+  linker=$(echo "$root"/usr/lib/*-linux-gnu/ld-linux-*.so.*)
+  [ -x "$linker" ] || fail "\"$directory\" has no dynamic linker"
+  patchelf --set-interpreter "$linker" "$root/usr/lib/chromium/$name"
+  mkdir -p "$directory/bin"
+  cat >"$directory/bin/$name" <<EOT
+#!/bin/sh
+LD_LIBRARY_PATH='$(dirname "$linker")' FONTCONFIG_SYSROOT='$root' \
+  exec '$root/usr/lib/chromium/$name' "\$@"
+EOT
+  chmod 755 "$directory/bin/$name"
+  stamp "$name" "Chromium $fetched of Debian bookworm"
+}
+
 # A root directory has to be complete: a shell and what s3-server.sh runs in it besides Ceph.
 make_ceph() {
   local root=$peers/ceph/root
@@ -169,5 +190,6 @@ for release in "${releases[@]}"; do
   make_release $release
 done
 make_nginx
+make_chromium
 make_ceph
 say "ready in $peers"

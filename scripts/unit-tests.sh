@@ -9,7 +9,7 @@ run() {
   node --test --test-isolation=none "$@"
 }
 run 'src/{bytes,format,wire,system}/**/*.test.ts' >"$said" 2>&1 &
-run 'src/{config,store,copy,serve,cli}/**/*.test.ts' 'fuzz/*.test.ts' 'test/tidy/*.test.ts'
+run 'src/{config,store,copy,serve,page,cli}/**/*.test.ts' 'fuzz/*.test.ts' 'test/tidy/*.test.ts'
 first=$?
 wait $!
 second=$?

@@ -9,8 +9,15 @@ export interface PageCode {
   readonly style: string;
 }
 
+let bundled: Promise<PageCode> | undefined;
+
 /** @throws FerryError `unavailable` in a checkout without the packages it is developed with. */
-export async function loadPageCode(): Promise<PageCode> {
+export function loadPageCode(): Promise<PageCode> {
+  bundled ??= bundle();
+  return bundled;
+}
+
+async function bundle(): Promise<PageCode> {
   try {
     const { bundlePage } = await import('./bundle-page.ts');
     return await bundlePage(import.meta.dirname);
