@@ -2,9 +2,10 @@
 import { styleText } from 'node:util';
 import { formatBytes } from '../bytes/format-bytes.ts';
 import { loadReferenceGraph } from '../copy/reference-graph.ts';
-import { numbersOf, type ReferenceGraph } from '../format/reference-graph.ts';
+import { graphOfInfos, numbersOf, type ReferenceGraph } from '../format/reference-graph.ts';
 import { nameOf, printStorePath, type StorePath } from '../format/store-path.ts';
 import type { Store } from '../store/store.ts';
+import { allPathsOf } from './all-paths-of.ts';
 import type { CommandContext, Output } from './context.ts';
 import { resolveIn } from './resolve-in-store.ts';
 import { formatCount, formatNumber } from './ui/units.ts';
@@ -35,6 +36,19 @@ export async function closureOfWords(
   const graph = await loadReferenceGraph(store, named, { signal });
   const numbers = numbersOf(graph.paths);
   return { graph, roots: named.map((path) => numbers.get(path) ?? 0) };
+}
+
+/**
+ * All that is valid in a store. Of a binary cache that has parts of closures only, the references to what it lacks are
+ * left out.
+ * @throws FerryError `unsupported` where the store can't list its paths
+ */
+export async function wholeStore(store: Store, signal: AbortSignal): Promise<ReferenceGraph> {
+  const all = await allPathsOf(store, signal);
+  if (store.queryReferenceGraph !== undefined) {
+    return await loadReferenceGraph(store, all, { signal });
+  }
+  return graphOfInfos(await store.queryPathInfos(all, { signal }));
 }
 
 /** What a picture of them is called. */

@@ -4,10 +4,9 @@ import { loadReferenceGraph } from '../../copy/reference-graph.ts';
 import type { ReferenceGraph } from '../../format/reference-graph.ts';
 import { printStorePath, type StorePath } from '../../format/store-path.ts';
 import type { Store } from '../../store/store.ts';
-import { allPathsOf } from '../all-paths-of.ts';
 import { defineCommand, type Command } from '../command.ts';
 import type { CommandContext } from '../context.ts';
-import { lookingOptions, paintFor } from '../looking.ts';
+import { lookingOptions, paintFor, wholeStore } from '../looking.ts';
 import { usage } from '../parse-words.ts';
 import { printPieces } from '../print-pieces.ts';
 import { resolveIn } from '../resolve-in-store.ts';
@@ -155,8 +154,7 @@ async function loadSide(
 ): Promise<LoadedSide> {
   const { signal } = context;
   if (word === undefined) {
-    const all = await allPathsOf(store, signal);
-    return { store, root: undefined, graph: await loadReferenceGraph(store, all, { signal }) };
+    return { store, root: undefined, graph: await wholeStore(store, signal) };
   }
   const { path } = resolveIn(context, store, word);
   const root = printStorePath(store.storeDir, path);

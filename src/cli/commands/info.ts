@@ -17,7 +17,7 @@ import type { Store } from '../../store/store.ts';
 import { allPathsOf } from '../all-paths-of.ts';
 import { defineCommand, type Command } from '../command.ts';
 import { say } from '../context.ts';
-import { lookingOptions, paintFor, sizeFormat, totalText } from '../looking.ts';
+import { lookingOptions, paintFor, sizeFormat, totalText, wholeStore } from '../looking.ts';
 import { usage } from '../parse-words.ts';
 import { printPieces } from '../print-pieces.ts';
 import { resolveIn } from '../resolve-in-store.ts';
@@ -67,13 +67,14 @@ export const info: Command = defineCommand({
     await using session = openSession(context);
     const store = await session.openExisting(options.store);
     const { signal, stdout } = context;
-    const named = options.all
-      ? await allPathsOf(store, signal)
-      : [...new Set(words.map((word) => resolveIn(context, store, word).path))];
+    const named = [...new Set(words.map((word) => resolveIn(context, store, word).path))];
     const isWhole = options.recursive || options.all;
     const isTable = isWhole || options.size || options.closureSize || options.sort !== undefined;
-    const looked = await lookAt(store, named, { withInfos: options.json || !isTable, signal });
-    const { graph, infos } = looked;
+    const { graph, infos } = await lookAt(store, {
+      paths: options.all ? undefined : named,
+      withInfos: options.json || !isTable,
+      signal,
+    });
     const numbers = numbersOf(graph.paths);
     const roots = named.map((path) => numbers.get(path) ?? 0);
     const shown = isWhole ? [...topologicalOrder(graph)] : roots;
@@ -83,33 +84,34 @@ export const info: Command = defineCommand({
     const paint = paintFor(stdout);
     if (options.json) {
       await printPieces(stdout, infoJson(store.storeDir, { graph, infos, sizes, nodes: sorted }));
-    } else if (isTable) {
+      return 0;
+    }
+    if (isTable) {
       // Both columns, unless one was asked for.
       const both = options.size === options.closureSize;
       const columns = { size: both || options.size, closureSize: both || options.closureSize };
       const parts = { graph, sizes, nodes: sorted, format, ...columns };
       await printPieces(stdout, infoTable(store.storeDir, parts));
-    } else {
-      const { keys: trustedKeys, warnings } = loadTrustedKeys(session.settings);
-      for (const warning of warnings) await say(context, `warning: ${warning}`);
-      const counts = new Map(
-        roots.map((root) => [root, reachedFrom(graph, [root]).reduce((sum, one) => sum + one, 0)]),
-      );
-      const blocks = infoBlocks(store.storeDir, {
-        graph,
-        infos,
-        sizes,
-        counts,
-        nodes: sorted,
-        format,
-        paint,
-        trustOf: (one) => trustOf(store, one, { trustedKeys }),
-      });
-      await printPieces(stdout, blocks);
+      const total = shown.reduce((sum, n) => sum + (graph.narSizes[n] ?? 0), 0);
+      if (isWhole) await say(context, totalText(shown.length, total, options.bytes));
       return 0;
     }
-    const total = shown.reduce((sum, n) => sum + (graph.narSizes[n] ?? 0), 0);
-    await say(context, totalText(shown.length, total, options.bytes));
+    const { keys: trustedKeys, warnings } = loadTrustedKeys(session.settings);
+    for (const warning of warnings) await say(context, `warning: ${warning}`);
+    const counts = new Map(
+      roots.map((root) => [root, reachedFrom(graph, [root]).reduce((sum, one) => sum + one, 0)]),
+    );
+    const blocks = infoBlocks(store.storeDir, {
+      graph,
+      infos,
+      sizes,
+      counts,
+      nodes: sorted,
+      format,
+      paint,
+      trustOf: (one) => trustOf(store, one, { trustedKeys }),
+    });
+    await printPieces(stdout, blocks);
     return 0;
   },
 });
@@ -120,16 +122,26 @@ interface Looked {
   readonly infos: ReadonlyMap<StorePath, PathInfo>;
 }
 
+interface LookOptions {
+  /** All that the store has where undefined. */
+  readonly paths: readonly StorePath[] | undefined;
+  readonly withInfos: boolean;
+  readonly signal: AbortSignal;
+}
+
 /** @throws FerryError `not-found` */
-async function lookAt(
-  store: Store,
-  paths: readonly StorePath[],
-  { withInfos, signal }: { readonly withInfos: boolean; readonly signal: AbortSignal },
-): Promise<Looked> {
+async function lookAt(store: Store, { paths, withInfos, signal }: LookOptions): Promise<Looked> {
   if (!withInfos) {
-    return { graph: await loadReferenceGraph(store, paths, { signal }), infos: new Map() };
+    const graph =
+      paths === undefined
+        ? await wholeStore(store, signal)
+        : await loadReferenceGraph(store, paths, { signal });
+    return { graph, infos: new Map() };
   }
-  const infos = await computeClosure(store, paths, { signal });
+  const infos =
+    paths === undefined
+      ? await store.queryPathInfos(await allPathsOf(store, signal), { signal })
+      : await computeClosure(store, paths, { signal });
   return { graph: graphOfInfos(infos), infos };
 }
 

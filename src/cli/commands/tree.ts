@@ -12,7 +12,6 @@ import {
 } from '../../format/reference-graph.ts';
 import { printStorePath, type StorePath } from '../../format/store-path.ts';
 import type { Store } from '../../store/store.ts';
-import { allPathsOf } from '../all-paths-of.ts';
 import { defineCommand, type Command } from '../command.ts';
 import { say, type CommandContext } from '../context.ts';
 import {
@@ -23,6 +22,7 @@ import {
   shortLabels,
   sizeFormat,
   totalText,
+  wholeStore,
   type ClosureGraph,
 } from '../looking.ts';
 import { usage } from '../parse-words.ts';
@@ -79,7 +79,14 @@ export const tree: Command = defineCommand({
     const label = options.paths ? fullLabels(store, graph.paths) : shortLabels(graph.paths);
     await printPieces(
       context.stdout,
-      textLines(context, lines, { graph, sizes, label, bytes: options.bytes }),
+      textLines(context, lines, {
+        graph,
+        sizes,
+        label,
+        bytes: options.bytes,
+        // Full paths are there to be copied, and files have no width.
+        width: options.paths || !context.stdout.isTerminal ? Infinity : context.stdout.width(),
+      }),
     );
     const total = graph.narSizes.reduce((sum, size) => sum + size, 0);
     await say(context, totalText(graph.paths.length, total, options.bytes));
@@ -101,18 +108,19 @@ async function referrersOfWords(
 ): Promise<ClosureGraph & { readonly sizes: Float64Array }> {
   const { signal } = context;
   const named = [...new Set(words.map((word) => resolveIn(context, store, word).path))];
-  // Together with all others: one that isn't valid is told by its name.
-  const all = await allPathsOf(store, signal);
-  const whole = await loadReferenceGraph(store, [...named, ...all], { signal });
+  const whole = await wholeStore(store, signal);
   const wholeNumbers = numbersOf(whole.paths);
-  const starts = named.map((path) => wholeNumbers.get(path) ?? 0);
+  const invalid = named.find((path) => !wholeNumbers.has(path));
+  // The same error as without --reverse.
+  if (invalid !== undefined) await loadReferenceGraph(store, [invalid], { signal });
+  const starts = named.flatMap((path) => wholeNumbers.get(path) ?? []);
   const graph = subgraphOf(reverseGraph(whole), starts);
   const kept = graph.paths.map((path) => wholeNumbers.get(path) ?? 0);
   const wholeSizes = closureSizes(whole, { of: kept });
   const numbers = numbersOf(graph.paths);
   return {
     graph,
-    roots: named.map((path) => numbers.get(path) ?? 0),
+    roots: named.flatMap((path) => numbers.get(path) ?? []),
     sizes: Float64Array.from(kept, (n) => wholeSizes[n] ?? 0),
   };
 }
@@ -135,12 +143,14 @@ interface TextParts {
   readonly sizes: Float64Array;
   readonly label: (node: number) => string;
   readonly bytes: boolean;
+  /** Columns after which names are cut. */
+  readonly width: number;
 }
 
 function* textLines(
   { stdout }: CommandContext,
   lines: Iterable<TreeLine>,
-  { graph, sizes, label, bytes }: TextParts,
+  { graph, sizes, label, bytes, width: columns }: TextParts,
 ): Generator<string> {
   const paint = paintFor(stdout);
   const format = sizeFormat(bytes);
@@ -151,9 +161,19 @@ function* textLines(
     const sum = format(sizes[node] ?? 0).padStart(width);
     const own = format(graph.narSizes[node] ?? 0).padStart(width);
     const marks = isRepeated ? ' [...]' : hidden > 0 ? ` [+${hidden}]` : '';
-    const name = isRepeated ? paint('dim', label(node)) : label(node);
-    yield `${sum}  ${paint('dim', own)}  ${paint('dim', branch)}${name}${paint('dim', marks)}\n`;
+    const room = columns - sum.length - own.length - branch.length - marks.length - GAPS;
+    const name = cut(label(node), Math.max(room, NAME_MIN));
+    yield `${sum}  ${paint('dim', own)}  ${paint('dim', branch)}${isRepeated ? paint('dim', name) : name}${paint('dim', marks)}\n`;
   }
+}
+
+/** Blanks between the columns. */
+const GAPS = 4;
+/** Of a name at least this much stays, however deep it is. */
+const NAME_MIN = 12;
+
+function cut(text: string, width: number): string {
+  return text.length <= width ? text : `${text.slice(0, width - 1)}…`;
 }
 
 /** Of `1023 KiB` and `99.9 GiB`. */

@@ -17,7 +17,7 @@ import { printPieces } from '../print-pieces.ts';
 import { resolveIn } from '../resolve-in-store.ts';
 import { openSession } from '../session.ts';
 import { chainsText, treeText, whyJson, type WhyParts } from '../ui/render-why.ts';
-import { formatCount, formatNumber } from '../ui/units.ts';
+import { formatCount } from '../ui/units.ts';
 import { storeOption } from './store-option.ts';
 
 const TITLE = 'ferry why';
@@ -96,9 +96,11 @@ export const why: Command = defineCommand({
     await printPieces(stdout, chainsText(parts));
     const more = found.count - found.chains.length;
     if (more > 0) {
-      const count = Number.isFinite(more) ? formatNumber(more) : 'more than can be counted';
-      const which = `of ${formatCount(found.length, 'reference')} each`;
-      await say(context, `and ${count} other chains ${which} (--max N shows more, --all a tree)`);
+      const which = `of ${formatCount(found.length, 'reference')}`;
+      const count = Number.isFinite(more)
+        ? `${formatCount(more, 'other chain')} ${which}`
+        : `more chains ${which} than can be counted`;
+      await say(context, `and ${count} (--max N shows more, --all a tree)`);
     }
     return 0;
   },

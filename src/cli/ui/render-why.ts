@@ -2,7 +2,7 @@
 import { displayByteString, type ByteString } from '../../bytes/byte-string.ts';
 import type { ShortestChains } from '../../copy/shortest-chains.ts';
 import { unfoldTree } from '../../format/graph/unfold-tree.ts';
-import type { Mention } from '../../format/nar/mentions.ts';
+import { mentionMargin, type Mention } from '../../format/nar/mentions.ts';
 import type { ReferenceGraph } from '../../format/reference-graph.ts';
 import {
   hashPartOf,
@@ -119,12 +119,12 @@ function mentionText(mention: Mention, paint: Paint): string {
 /** What of the bytes before a mention belongs to the same text: up to the last that isn't printable ASCII. */
 function legibleEnd(bytes: string): string {
   const text = /[ -~]*$/.exec(bytes)?.[0] ?? '';
-  return text.length === bytes.length && text.length > 0 ? `…${text}` : text;
+  return text.length === mentionMargin ? `…${text}` : text;
 }
 
 function legibleStart(bytes: string): string {
   const text = /^[ -~]*/.exec(bytes)?.[0] ?? '';
-  return text.length === bytes.length && text.length > 0 ? `${text}…` : text;
+  return text.length === mentionMargin ? `${text}…` : text;
 }
 
 export interface WhyQuestion {

@@ -15,10 +15,10 @@ export interface Mention {
   readonly offset: number;
 }
 
-/** Bytes of what stands around a mention in a file. */
-const MARGIN = 32;
+/** Bytes of what stands around a mention in a file, as many as there are. */
+export const mentionMargin: number = 32;
 /** From here to the end a mention may not be whole yet, or what follows it. */
-const UNDECIDED = hashPartLength + MARGIN;
+const UNDECIDED = hashPartLength + mentionMargin;
 
 export class MentionFinder implements NarVisitor {
   /** In the order of the tree. */
@@ -58,7 +58,7 @@ export class MentionFinder implements NarVisitor {
     const bytes = Buffer.concat([this.#held, chunk]);
     this.#read += chunk.length;
     this.#search(bytes, bytes.length - UNDECIDED);
-    this.#held = bytes.subarray(Math.max(0, bytes.length - UNDECIDED - MARGIN));
+    this.#held = bytes.subarray(Math.max(0, bytes.length - UNDECIDED - mentionMargin));
   }
 
   endFile(): void {
@@ -91,8 +91,8 @@ export class MentionFinder implements NarVisitor {
       this.#add({
         hashPart,
         file: this.#file,
-        before: bytes.toString('latin1', Math.max(0, at - MARGIN), at) as ByteString,
-        after: bytes.toString('latin1', end, end + MARGIN) as ByteString,
+        before: bytes.toString('latin1', Math.max(0, at - mentionMargin), at) as ByteString,
+        after: bytes.toString('latin1', end, end + mentionMargin) as ByteString,
         isLink: false,
         offset: this.#read - bytes.length + at,
       });
