@@ -5,9 +5,9 @@ import { FerryError } from '../../../error.ts';
 import type { PathInfo } from '../../../format/path-info.ts';
 import { printStorePath, type StorePath } from '../../../format/store-path.ts';
 import type { Store } from '../../../store/store.ts';
-import { resolveIn } from '../../resolve-in-store.ts';
 import { openSession } from '../../session.ts';
 import { requireKnownFlags, type NixStoreOperation } from './operation.ts';
+import { followToStorePath } from './store-path-words.ts';
 
 export const exportOperation: NixStoreOperation = {
   async run({ context, store: uri }, words, flags) {
@@ -15,7 +15,7 @@ export const exportOperation: NixStoreOperation = {
     const { stdout, signal } = context;
     await using session = openSession(context);
     const store = await session.open(uri);
-    const paths = new Set(words.map((word) => resolveIn(context, store, word).path));
+    const paths = new Set(words.map((word) => followToStorePath(context, store, word)));
     const { infos, invalid } = await untilInvalid(store, paths, signal);
     const { workers } = session;
     const options = { workers, signal, breaksOff: invalid !== undefined };
