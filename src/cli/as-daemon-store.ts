@@ -14,9 +14,14 @@ export function asDaemonStore(store: Store): DaemonStore | undefined {
 export type DatabaseStore = Store &
   Pick<LocalStore, 'queryReferrers' | 'queryDerivers' | 'queryAllValidPaths' | 'findRoots'>;
 
+/** The store as one that can tell such things, or undefined. */
+export function asDatabaseStore(store: Store): DatabaseStore | undefined {
+  return asLocalStore(store) ?? asDaemonStore(store);
+}
+
 /** @param what can't be done elsewhere: `find referrers in`. @throws FerryError `unsupported` */
 export function requireDatabaseStore(store: Store, what: string): DatabaseStore {
-  const known = asLocalStore(store) ?? asDaemonStore(store);
+  const known = asDatabaseStore(store);
   if (known !== undefined) return known;
   throw new FerryError(
     'unsupported',

@@ -5,7 +5,12 @@ import type { PathInfo } from '../../../format/path-info.ts';
 import { topologicalOrder, type ReferenceGraph } from '../../../format/reference-graph.ts';
 import { printStorePath, type StorePath } from '../../../format/store-path.ts';
 import type { Store } from '../../../store/store.ts';
-import { requireDatabaseStore, type DatabaseStore } from '../../as-daemon-store.ts';
+import {
+  asDatabaseStore,
+  requireDatabaseStore,
+  type DatabaseStore,
+} from '../../as-daemon-store.ts';
+import { say } from '../../context.ts';
 import { printPieces } from '../../print-pieces.ts';
 import { graphWithin } from './order-of-set.ts';
 import { findQueryTargets, pathsOfTargets, type QueryScene } from './query-targets.ts';
@@ -44,12 +49,16 @@ export async function printReferrersClosure(scene: QueryScene): Promise<void> {
   await printSet(scene, await referrersClosure(store, paths, scene.call.context.signal));
 }
 
-/** `--valid-derivers` */
+/** `--valid-derivers`: a store that can't tell has none, as in Nix; here that is said. */
 export async function printValidDerivers(scene: QueryScene): Promise<void> {
-  const store = requireDatabaseStore(scene.store, 'find derivers in');
   const { context } = scene.call;
-  const { paths, failure } = followWords(context, store, scene.words);
+  const { paths, failure } = followWords(context, scene.store, scene.words);
   if (failure !== undefined) throw failure.error;
+  const store = asDatabaseStore(scene.store);
+  if (store === undefined) {
+    await say(context, `warning: "${scene.store.uri}" can't tell which derivers are valid there`);
+    return;
+  }
   const derivers = await store.queryDerivers(paths, context);
   await printSet(scene, new Set([...derivers.values()].flat()));
 }
