@@ -33,7 +33,7 @@ export interface PackedFrame {
 }
 
 /** Bytes that wait for their turn. */
-const ROOM_BYTES = 32 * 1024 * 1024;
+const ROOM_BYTES = 16 * 1024 * 1024;
 /** From so many bytes of NAR on all processors work on the one path, if its compression can be done so. */
 const PARALLEL_BYTES = 48 * 1024 * 1024;
 
@@ -60,7 +60,9 @@ export async function* packFrames(
       }
       queue.push(new PackingFrame(source, manifest, number++, info, nar, room, options));
       const isFree = nar.tree !== undefined || nar.isIndependent === true;
-      while (queue.length >= window || (!isFree && queue.length > 0)) yield* take(queue);
+      // One that isn't free is to be used up before the next is asked for.
+      const most = isFree ? window - 1 : 0;
+      while (queue.length > most) yield* take(queue);
     }
     while (queue.length > 0) yield* take(queue);
   } finally {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { samplePath } from '../../../test/conformance/nars.ts';
 import { hashBytes } from '../hash.ts';
 import type { PathInfo } from '../path-info.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { FerryError } from '../../error.ts';
 import { flipped } from '../../../test/support/bundles.ts';
 import { sha256 } from './layout.ts';

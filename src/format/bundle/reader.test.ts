@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { sampleClosure, samplePath } from '../../../test/conformance/nars.ts';
 import { bundleOf, chunked, flipped } from '../../../test/support/bundles.ts';
 import { FerryError } from '../../error.ts';

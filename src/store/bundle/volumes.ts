@@ -148,9 +148,10 @@ export async function openVolumes(files: readonly string[]): Promise<BundleVolum
   } else {
     for (const name of files) await add(name);
   }
-  const [{ name = '', part = undefined } = {}] = volumes;
+  const [first] = volumes;
+  const part = first?.part;
   if (part === undefined && volumes.length > 1) {
-    throw new FerryError('usage', `"${name}" is a whole bundle, with others beside it`, {
+    throw new FerryError('usage', `"${first?.name ?? ''}" is a whole bundle, with others beside it`, {
       hint: 'one bundle at a time, or the parts of one',
     });
   }
