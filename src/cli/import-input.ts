@@ -28,6 +28,7 @@ export async function findImportInput(
       `several files make sense only for parts of a bundle, and "${file}" is none`,
     );
   }
+  if (file === '-') await context.stdin.widen?.();
   const { first, all } = await peekAt(readInput(context, file), magicBytes);
   if (!isBundle(first)) return { export: all };
   return { bundle: { stream: all, name: file === '-' ? 'stdin' : `"${file}"` } };

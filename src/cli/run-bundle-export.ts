@@ -98,6 +98,7 @@ interface Scene {
 
 async function writeToStdout({ context, session, source, plan, progress }: Scene): Promise<void> {
   const { signal, stdout } = context;
+  await stdout.widen?.();
   const output: BundleOutput = { write: (bytes) => stdout.write(bytes) };
   const { workers } = session;
   const { onEvent } = progress;
