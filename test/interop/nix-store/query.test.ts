@@ -3,9 +3,13 @@ import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { openBesideNix, type BesideNix, type CompareOptions } from '../../support/beside-nix.ts';
+import { farNix, runFerry } from '../../support/ferry-program.ts';
+import { startNixDaemon } from '../../support/nix-daemon.ts';
 import { peerTest, type NixPeer } from '../../support/peers.ts';
 import { makeQueryCorpus, makeQueryRoots, type QueryCorpus } from '../../support/query-corpus.ts';
 import { runOk } from '../../support/run.ts';
+import { startSshd } from '../../support/sshd.ts';
+import { makeTempDirectory } from '../../support/temp.ts';
 
 const ABSENT = '/nix/store/00000000000000000000000000000000-none';
 const ABSENT_DRV = `${ABSENT}.drv`;
@@ -50,7 +54,7 @@ peerTest('sets of paths: references, referrers, closures', { nix: ['2.34'] }, as
   const { chain, diamond, severalDrv, out, bin, dev, doc, fixed, fixedDrvs } = scene.corpus;
   const { unbuiltDrv, floatingDrv, oddDrv, chainDrv } = scene.corpus;
   const { application, applicationDrv, library, link, linkDrv, source, text } = closure;
-  const [base = '', left = '', right = '', top = ''] = diamond;
+  const [base = '', , right = '', top = ''] = diamond;
   const all = [...closure.paths, ...chain, ...diamond, out, bin, dev, fixed];
   await compareAll(scene, [
     `-q --requisites ${application}`,
@@ -318,3 +322,119 @@ async function writeLogs({ beside, corpus }: Scene): Promise<void> {
     write(base(corpus.fixedDrvs[1] ?? ''), 'an old one\n');
   }
 }
+
+/** Queries that a store of another kind answers, or says that it can't. */
+function wordsForOtherStores({ beside, corpus }: Scene): readonly string[] {
+  const { application, applicationDrv, library, linkDrv, source } = beside.closure;
+  const { chain, severalDrv, out, fixed, oddDrv, floatingDrv, unbuiltDrv } = corpus;
+  return [
+    `-q --outputs ${severalDrv} ${application} ${linkDrv}`,
+    `-q --outputs ${linkDrv} ${floatingDrv}`,
+    `-q --outputs ${linkDrv} ${ABSENT_DRV}`,
+    `-q -R ${application} ${out}`,
+    `-q -R --include-outputs ${linkDrv}`,
+    `-q -R -u ${applicationDrv}`,
+    `-q -R ${ABSENT}`,
+    `-q --references ${application} ${out} ${chain[1]}`,
+    `-q --references ${application} ${ABSENT}`,
+    `-q --referrers ${library}`,
+    `-q --referrers ${ABSENT}`,
+    `-q --referrers-closure ${source}`,
+    `-q --valid-derivers ${fixed} ${application}`,
+    `-q --deriver ${application} ${source} ${ABSENT}`,
+    `-q --binding quotes ${oddDrv}`,
+    `-q --binding name ${application} ${severalDrv}`,
+    `-q --hash ${library} ${ABSENT} ${source}`,
+    `-q --size -u ${applicationDrv}`,
+    `-q --tree ${application} ${out} ${ABSENT}`,
+    `-q --graph ${application} ${chain[2]}`,
+    `-q --graphml -u ${severalDrv}`,
+    `-q --resolve ${application} HOME/result`,
+    `--check-validity ${application} ${library}`,
+    `--check-validity --print-invalid ${ABSENT} ${unbuiltDrv} ${ABSENT_DRV}`,
+    `--print-env ${oddDrv}`,
+  ];
+}
+
+peerTest('queries of a daemon', { nix: ['2.34'], programs: ['bzip2'] }, async (nix) => {
+  await using scene = await openScene(nix('2.34'));
+  await writeLogs(scene);
+  await using _theirs = await startNixDaemon(scene.beside.theirs);
+  await using _ours = await startNixDaemon(scene.beside.ours);
+  const { application, applicationDrv, source } = scene.beside.closure;
+  const { severalDrv, diamond } = scene.corpus;
+  const daemon = '--store unix://HOME/s?root=HOME/root';
+  for (const words of [
+    ...wordsForOtherStores(scene),
+    `-l ${applicationDrv} ${severalDrv}`,
+    `-l ${source}`,
+  ]) {
+    await scene.beside.compare('nix-store', `${daemon} ${words}`);
+  }
+  for (const words of [`${source} ${application}`, diamond[0], ABSENT]) {
+    await scene.beside.compare('nix-store', `${daemon} -q --roots ${words}`, { by: sorted });
+  }
+});
+
+peerTest('queries over SSH', { nix: ['2.34'], programs: ['sshd'] }, async (nix) => {
+  await using scene = await openScene(nix('2.34'));
+  await using temp = makeTempDirectory({ prefix: 'ferry-query-ssh-' });
+  await using sshd = await startSshd({ dir: temp.path });
+  // Nobody changes it: one will do for both.
+  sshd.provide('nix-store', farNix(scene.beside.theirs));
+  const { theirs } = scene.beside;
+  sshd.provide('nix-daemon', { program: theirs.peer.program('nix-daemon'), env: theirs.env });
+  const env = { NIX_SSHOPTS: sshd.sshOptions };
+  const all = wordsForOtherStores(scene);
+  const { source, applicationDrv } = scene.beside.closure;
+  const more = [`-q --roots ${source}`, `-l ${applicationDrv}`];
+  for (const words of [...all, ...more]) await compareOver(scene, 'ssh://far', words, env);
+  // This is the daemon's protocol, which is compared elsewhere.
+  const some = all.filter((words) => /outputs|derivers|referrers|tree|print-env/.test(words));
+  for (const words of [...some, ...more]) await compareOver(scene, 'ssh-ng://far', words, env);
+});
+
+/** What Nix can't tell of such a store ferry doesn't get wrong: it can't either, or tells what is so over there. */
+async function compareOver(
+  { beside }: Scene,
+  store: string,
+  words: string,
+  env: Readonly<Record<string, string>>,
+): Promise<void> {
+  const { theirs, ours } = beside;
+  const all = `--store ${store} ${words}`;
+  const nix = await theirs.run('nix-store', all.replaceAll('HOME', theirs.path).split(' '), {
+    env,
+  });
+  if (nix.status === 0) {
+    await beside.compare('nix-store', all, {
+      env,
+      by: words.includes('--roots') ? sorted : String,
+    });
+    return;
+  }
+  const answer = await runFerry(
+    ours,
+    ['nix-store', ...all.replaceAll('HOME', ours.path).split(' ')],
+    {
+      env,
+    },
+  );
+  const local = await theirs.run('nix-store', words.replaceAll('HOME', theirs.path).split(' '));
+  const isUnable = answer.status === 1 && local.stdout.startsWith(answer.stdout);
+  assert.ok(isUnable || answer.stdout === local.stdout, `${all}\n${answer.stderr}`);
+}
+
+peerTest('queries of a binary cache', { nix: ['2.34'] }, async (nix) => {
+  await using scene = await openScene(nix('2.34'));
+  for (const home of [scene.beside.theirs, scene.beside.ours]) {
+    await home.runOk('nix', ['copy', '--all', '--no-check-sigs', '--to', `file://${home.path}/c`]);
+  }
+  for (const words of [
+    ...wordsForOtherStores(scene),
+    `-q --roots ${scene.beside.closure.source}`,
+    `-l ${scene.beside.closure.applicationDrv}`,
+  ]) {
+    await scene.beside.compare('nix-store', `--store file://HOME/c ${words}`);
+  }
+});

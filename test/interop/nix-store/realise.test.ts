@@ -1,6 +1,13 @@
 /** `nix-store --realise` beside Nix 2.34: from substituters, with roots, and what nobody can give. */
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  readdirSync,
+  readlinkSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { openBesideNix, type BesideNix, type CompareOptions } from '../../support/beside-nix.ts';
 import { startNixDaemon } from '../../support/nix-daemon.ts';
@@ -179,6 +186,52 @@ peerTest('paths and outputs come from a cache', { nix: ['2.34'] }, async (nix) =
 function oddOf({ corpus }: Scene): string {
   return corpus.oddDrv;
 }
+
+peerTest('what is broken is taken anew', { nix: ['2.34'] }, async (nix) => {
+  await using scene = await openScene(nix('2.34'));
+  const { beside } = scene;
+  const { application, applicationDrv, library, linkDrv, source } = beside.closure;
+  const { chain, chainDrv } = scene.corpus;
+  for (const home of [beside.theirs, beside.ours]) {
+    await home.runOk('nix-store', ['--realise', linkDrv, applicationDrv, chainDrv]);
+  }
+  const breakPaths = (...paths: readonly string[]): void => {
+    for (const home of [beside.theirs, beside.ours]) {
+      for (const path of paths) {
+        const real = home.realPath(path);
+        chmodSync(real, 0o755);
+        writeFileSync(join(real, 'added'), 'by somebody else');
+        chmodSync(real, 0o555);
+      }
+    }
+  };
+  for (const words of [
+    `-r --repair ${library}`,
+    `-r --repair ${source} ${application}`,
+    `-r --repair ${applicationDrv}`,
+    `-r --repair ${linkDrv}!out`,
+    `-r --repair --check ${library}`,
+    `-r --repair ${ABSENT}`,
+    `-r --repair ${ABSENT_DRV}`,
+  ]) {
+    breakPaths(library, application);
+    await scene.compare(words);
+  }
+  for (const words of [
+    `-r --repair ${library} ${application}`,
+    `-r --repair ${chainDrv}`,
+    // Nobody has it.
+    `-r --repair ${chainDrv} --option substitute false`,
+    `-r --repair ${library} --option substitute false`,
+  ]) {
+    await scene.compare(words);
+  }
+  breakPaths(chain[0] ?? '');
+  await scene.compare(`-r --repair ${chainDrv}`);
+  // Ferry keeps the signatures that the path had, beside those that come with its contents.
+  await beside.compareStores('nix-store', '--verify --check-contents');
+  await beside.compareStores('nix-store', '--dump-db');
+});
 
 peerTest('roots are named and numbered as by Nix', { nix: ['2.34'] }, async (nix) => {
   await using scene = await openScene(nix('2.34'));

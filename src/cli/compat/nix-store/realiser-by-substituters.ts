@@ -21,12 +21,26 @@ export function realiserBySubstituters(scene: StoreScene): Realiser {
         const drv = printStorePath(scene.store.storeDir, built.path);
         throw cannotBuild(scene, `cannot check "${drv}"`, drv);
       }
-      await fetchWords(scene, words);
+      if (mode !== 'repair') {
+        await fetchWords(scene, words);
+        return;
+      }
+      const { repairAsNix } = await import('../nix/repair-as-nix.ts');
+      const alone = words.filter((word) => !isBuilt(word)).map(({ path }) => path);
+      // Whether they are broken or not, as in Nix; of derivations only what is.
+      await repairAsNix(scene.session, scene.store, alone);
+      const outputs = await fetchWords(scene, words.filter(isBuilt));
+      const { repairClosures } = await import('./repair-closures.ts');
+      if (outputs.length > 0) await repairClosures(scene, outputs);
     },
   };
 }
 
-async function fetchWords(scene: StoreScene, words: readonly RealiseWord[]): Promise<void> {
+/** @returns all that is valid now, of what was asked for */
+async function fetchWords(
+  scene: StoreScene,
+  words: readonly RealiseWord[],
+): Promise<readonly StorePath[]> {
   const { storeDir } = scene.store;
   const drvs = words.filter(isBuilt).map(({ path }) => path);
   const read = await readValidDerivations(scene, drvs);
@@ -43,6 +57,7 @@ async function fetchWords(scene: StoreScene, words: readonly RealiseWord[]): Pro
     const problem = `cannot realise output "${printStorePath(storeDir, failed)}" of "${drv}"`;
     throw cannotBuild(scene, problem, drv, cause);
   }
+  return wanted.flat();
 }
 
 /** @throws FerryError `not-found` for an output that it doesn't have, `unsupported` for one without a path */
