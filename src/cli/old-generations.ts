@@ -49,7 +49,7 @@ function profilesFor(context: CommandContext, { settings }: Session, store: Stor
     stateDir === stateDirOf(context.env)
       ? profileDirectories(context.env, settings)
       : [join(stateDir, 'profiles')];
-  return [...new Set(directories.flatMap((directory) => findProfiles(directory)))];
+  return [...new Set(directories.flatMap((directory) => [...findProfiles(directory)]))];
 }
 
 /** Changes nothing. */

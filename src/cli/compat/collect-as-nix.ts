@@ -90,13 +90,12 @@ export async function deleteAsNix(
   const local = asLocalStore(store);
   if (local === undefined) {
     const daemon = requireCollectingDaemon(store);
-    if (ignoreLiveness) {
-      throw new FerryError('unsupported', 'a daemon deletes nothing that is alive', {
-        hint: 'run it on the machine itself, as root, with --store local',
-      });
-    }
     const request = { action: 'delete-specific', paths, ignoreLiveness } as const;
-    const garbage = paths.length === 0 ? NOTHING : await askDaemon(daemon, request, signal);
+    const garbage = ignoreLiveness
+      ? { ...NOTHING, failure: notByDaemons() }
+      : paths.length === 0
+        ? NOTHING
+        : await askDaemon(daemon, request, signal);
     await printGarbage(context, garbage, { isDryRun: false });
     return;
   }
@@ -128,6 +127,12 @@ export async function printGarbage(
   if (isDryRun) await context.stdout.write(`${paths.length} store paths would be deleted\n`);
   else await printFreed(context, paths.length, bytesFreed);
   if (failure !== undefined) throw failure;
+}
+
+function notByDaemons(): FerryError {
+  return new FerryError('unsupported', 'a daemon deletes nothing that is alive', {
+    hint: 'run it on the machine itself, as root, with --store local',
+  });
 }
 
 /** What it deleted before it failed a daemon doesn't say. */

@@ -1,5 +1,14 @@
 /** The generations of a profile, and how old ones are given up: what they held may then be collected as garbage. */
-import { accessSync, constants, lstatSync, readdirSync, readlinkSync, unlinkSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  lstatSync,
+  opendirSync,
+  readdirSync,
+  readlinkSync,
+  unlinkSync,
+  type Dirent,
+} from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { loadFlock } from '../../system/flock.ts';
 import { errnoOf, translateOsError } from '../../system/os-error.ts';
@@ -113,17 +122,27 @@ const DEPTH_MAX = 20;
 
 /**
  * What may be a profile below a directory, as Nix looks for them: links to something with "link" in its name, where this
- * process may remove others. Directories that can't be read have none.
+ * process may remove others. Directories that can't be read have none. What is gone when its turn comes isn't told.
  */
-export function findProfiles(directory: string, depth = 0): string[] {
-  if (!isAccessible(directory, constants.R_OK) || depth > DEPTH_MAX) return [];
+export function* findProfiles(directory: string, depth = 0): Generator<string> {
+  if (!isAccessible(directory, constants.R_OK) || depth > DEPTH_MAX) return;
   const isWritable = isAccessible(directory, constants.W_OK);
+  for (const entry of entriesOf(directory)) {
+    const file = join(directory, entry.name);
+    if (entry.isDirectory()) yield* findProfiles(file, depth + 1);
+    else if (isWritable && entry.isSymbolicLink() && leadsToLink(file)) yield file;
+  }
+}
+
+/** In the order of the directory itself, as Nix takes them. */
+function entriesOf(directory: string): Dirent[] {
+  const entries: Dirent[] = [];
   try {
-    return readdirSync(directory, { withFileTypes: true }).flatMap((entry) => {
-      const file = join(directory, entry.name);
-      if (entry.isDirectory()) return findProfiles(file, depth + 1);
-      return isWritable && entry.isSymbolicLink() && leadsToLink(file) ? [file] : [];
-    });
+    using opened = opendirSync(directory);
+    for (let entry = opened.readSync(); entry !== null; entry = opened.readSync()) {
+      entries.push(entry);
+    }
+    return entries;
   } catch (error) {
     throw translateOsError(error, 'look for profiles in', directory);
   }
@@ -135,7 +154,7 @@ function leadsToLink(file: string): boolean {
   } catch (error) {
     // It was there a moment ago.
     if (errnoOf(error) === 'ENOENT') return false;
-    throw error;
+    throw translateOsError(error, 'read', file);
   }
 }
 
