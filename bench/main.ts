@@ -17,6 +17,7 @@ import { localRows } from './rows/local.ts';
 import { lookingRows } from './rows/looking.ts';
 import { memoryRows } from './rows/memory.ts';
 import { sshRows } from './rows/ssh.ts';
+import { verifyRows } from './rows/verify.ts';
 import { ferryProgram, setStage, type ToolName, toolNames } from './stage.ts';
 import { formatHeader, formatRow, type Results } from './table.ts';
 
@@ -26,6 +27,7 @@ const rows: readonly (Row | CommandRow)[] = [
   ...cacheRows,
   ...latencyRows,
   ...memoryRows,
+  ...verifyRows,
   ...lookingRows,
 ];
 
