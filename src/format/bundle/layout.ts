@@ -78,13 +78,15 @@ export function encodeHeader(manifest: string): BundleHeader {
  * @throws FerryError `corrupt`, `unsupported` for a later version
  */
 export function decodePreamble(bytes: Uint8Array): number {
-  if (bundleMagic.some((byte, index) => bytes[index] !== byte)) {
-    throw new FerryError('corrupt', 'it does not begin as a bundle does');
-  }
+  if (bundleMagic.some((byte, index) => bytes[index] !== byte)) throw noBundle();
   requireVersion(readU64(bytes, magicBytes));
   const size = readU64(bytes, magicBytes + 8);
   if (size >= 0 && size <= manifestBytesMax) return size;
   throw new FerryError('corrupt', `its manifest claims more than ${manifestBytesMax} bytes`);
+}
+
+export function noBundle(): FerryError {
+  return new FerryError('corrupt', 'it does not begin as a bundle does');
 }
 
 /** @throws FerryError `unsupported` */

@@ -95,6 +95,7 @@ const refused: readonly (readonly [string, string, RegExp])[] = [
   ['no store directory', text.replace(/^StoreDir.*\n/, ''), /no StoreDir/],
   ['a relative one', text.replace('StoreDir: /nix/store', 'StoreDir: nix'), /store directory/],
   ['one with dots', text.replace('StoreDir: /nix/store', 'StoreDir: /nix/../x'), /store directory/],
+  ['one that steers a terminal', text.replace('nix/store', 'nix\u001b[31m'), /store directory/],
   ['the root as one', text.replace('StoreDir: /nix/store', 'StoreDir: /'), /store directory/],
   ['a compression of its own', text.replace('Compression: zstd', 'Compression: lz4'), /lz4/],
   ['one that is only read', text.replace('Compression: zstd', 'Compression: bzip2'), /bzip2/],

@@ -152,7 +152,9 @@ function parseHead(text: string): Head {
 }
 
 function parseOwnStoreDir(text: string): StoreDir {
-  const storeDir = text.startsWith('/') ? parseStoreDir(text) : undefined;
+  // It is shown to people: what steers a terminal is no part of it.
+  const isPlain = text.startsWith('/') && !/\p{Cc}/u.test(text);
+  const storeDir = isPlain ? parseStoreDir(text) : undefined;
   if (storeDir === text && storeDir !== '/') return storeDir;
   throw new FerryError('corrupt', 'its manifest names no store directory');
 }

@@ -14,12 +14,14 @@ import {
   entryBytes,
   fileSizeMax,
   footerBytes,
+  noBundle,
   pieceBytes,
   preambleBytes,
   sameBytes,
   sealOf,
   type FrameEntry,
 } from './layout.ts';
+import { bundleMagic, magicBytes } from './magic.ts';
 import { parseManifest, type BundleManifest } from './manifest.ts';
 
 export interface BundleFrame {
@@ -58,6 +60,9 @@ export class BundleReader {
   static async open(bytes: AsyncIterable<Uint8Array>): Promise<BundleReader> {
     const reader = new ByteReader(bytes);
     return await failing(reader, async () => {
+      // Of something else that is short it says more than that it ends.
+      const first = (await reader.peek()).subarray(0, magicBytes);
+      if (!sameBytes(first, bundleMagic.subarray(0, first.length))) throw noBundle();
       const preamble = new Uint8Array(await reader.read(preambleBytes));
       const size = decodePreamble(preamble);
       const hash = crypto().createHash('sha256').update(preamble);
