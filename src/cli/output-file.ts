@@ -23,7 +23,7 @@ export interface OutputFile extends Disposable {
 }
 
 /** @throws FerryError `denied`, `not-found` for its directory, `conflict` for a directory */
-export function openOutputFile({ cwd }: CommandContext, name: string): OutputFile {
+export function openOutputFile({ cwd }: Pick<CommandContext, 'cwd'>, name: string): OutputFile {
   const translated = <T>(body: () => T): T => {
     try {
       return body();
