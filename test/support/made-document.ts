@@ -30,7 +30,7 @@ export function makeDocument(count: number): GraphDocument {
     // The last one has none.
     const after = i + 1 < count ? wanted : 0;
     for (let left = after; left > 0; left--) {
-      const nearby = i + 1 + below(Math.ceil((count - i - 1) * 0.2));
+      const nearby = i + 1 + below(count - i - 1);
       const common = count - 1 - Math.floor(random() ** 3 * count * 0.2);
       const target = random() < 0.55 ? nearby : common;
       if (target > i && target < count) to.add(target);
@@ -38,8 +38,7 @@ export function makeDocument(count: number): GraphDocument {
     return to;
   });
   // Nothing is there without a reason.
-  for (let i = 1; i < count; i++)
-    references[Math.floor(i * (1 - random() ** 2 * 0.3) * 0.999)]?.add(i);
+  for (let i = 1; i < count; i++) references[below(i)]?.add(i);
   return documentOf(made, references);
 }
 

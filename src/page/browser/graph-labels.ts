@@ -43,7 +43,7 @@ export class GraphLabels {
       x: data.x,
       y: data.y + data.size + SIZE + 1,
       size: data.size,
-      isStrong: data.forceLabel === true,
+      isStrong: data['isStrong'] === true,
     });
   };
 

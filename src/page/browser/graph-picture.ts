@@ -10,6 +10,8 @@ export interface NodeAttributes {
   readonly y: number;
   readonly size: number;
   readonly label: string;
+  /** Its name comes before others. */
+  readonly isStrong?: boolean;
 }
 
 export interface EdgeAttributes {

@@ -11,6 +11,7 @@ import {
   type NodeAttributes,
 } from './graph-picture.ts';
 import { stepFrom } from './graph-step.ts';
+import type { Layout } from '../model/layered-layout.ts';
 import type { PageContext, View } from './page-context.ts';
 import type { Changes } from './page-state.ts';
 import { mix, wantsLessMotion } from './theme.ts';
@@ -23,6 +24,14 @@ const DIM = 0.86;
 /** Beyond that edges are left out while the picture moves. */
 const MOVING_EDGES_MAX = 20_000;
 const MOVE_MS = 350;
+/** Pixels around the picture. */
+const PADDING = 28;
+/** Pixels: what is smaller can't be pointed at. */
+const SIZE_MIN = 1.8;
+/** Discs on the ground are somewhat darker than tiles, which have no ground between them. */
+const DEEPEN = 0.06;
+/** Of no more paths in focus all are named that have room. */
+const NAMED_MAX = 80;
 
 export class GraphView implements View {
   readonly element: HTMLElement;
@@ -38,6 +47,8 @@ export class GraphView implements View {
   #isOwnChoice = false;
   /** The more edges there are, the nearer they are to the ground: 0 to 1. */
   #edgeFade = 0;
+  /** Pixels for the layout's unit of length while all of it is shown. */
+  #unit = 1;
 
   constructor(page: PageContext) {
     this.#page = page;
@@ -73,14 +84,14 @@ export class GraphView implements View {
     });
     this.toolbar = [this.#note];
     new ResizeObserver(() => {
-      if (this.element.offsetParent !== null) this.#renderer?.scheduleRefresh();
+      if (this.element.offsetParent !== null) this.#refresh();
     }).observe(this.element);
   }
 
   show(): void {
     if (this.#picture === undefined) this.#start();
     this.#setFocus();
-    this.#renderer?.refresh();
+    this.#refresh();
     this.#moveToSelected();
   }
 
@@ -89,6 +100,17 @@ export class GraphView implements View {
       this.#setFocus();
       if (!this.#isOwnChoice) this.#moveToSelected();
       this.#isOwnChoice = false;
+    }
+    this.#refresh();
+  }
+
+  #refresh(): void {
+    if (this.#picture !== undefined) {
+      const { clientWidth, clientHeight } = this.#stage;
+      const { halfWidth, halfHeight } = extentOf(this.#picture.layout);
+      const wide = (clientWidth - 2 * PADDING) / (2 * halfWidth);
+      const high = (clientHeight - 2 * PADDING) / (2 * halfHeight);
+      this.#unit = Math.max(Math.min(wide, high), 0.1);
     }
     this.#renderer?.refresh();
   }
@@ -106,9 +128,9 @@ export class GraphView implements View {
     try {
       renderer = new Sigma<NodeAttributes, EdgeAttributes>(graph, this.#stage, {
         allowInvalidContainer: true,
-        itemSizesReference: 'positions',
-        zoomToSizeRatioFunction: (ratio) => ratio,
-        minEdgeThickness: 1.3,
+        // Nodes grow less than the room between them: whoever looks closer sees more of it.
+        zoomToSizeRatioFunction: Math.sqrt,
+        minEdgeThickness: 1.7,
         zIndex: true,
         hideEdgesOnMove: graph.size > MOVING_EDGES_MAX,
         labelRenderedSizeThreshold: 6,
@@ -116,7 +138,7 @@ export class GraphView implements View {
         labelGridCellSize: 100,
         minCameraRatio: 0.005,
         maxCameraRatio: 1.6,
-        stagePadding: 28,
+        stagePadding: PADDING,
         zoomingRatio: 1.5,
         defaultDrawNodeLabel: labels.collect,
         defaultDrawNodeHover: ringDrawer(palette),
@@ -132,9 +154,7 @@ export class GraphView implements View {
       );
       return;
     }
-    // A few nodes aren't blown up to fill the screen.
-    const halfWidth = Math.max(layout.width / 2, 12);
-    const halfHeight = Math.max(layout.height / 2, 8);
+    const { halfWidth, halfHeight } = extentOf(layout);
     renderer.setCustomBBox({ x: [-halfWidth, halfWidth], y: [-halfHeight, halfHeight] });
     renderer.on('afterRender', () => {
       labels.draw();
@@ -171,20 +191,30 @@ export class GraphView implements View {
     const { palette, steps, found } = this.#page;
     const colour = palette.steps[steps[node] ?? 0] ?? palette.muted;
     const part = this.#focus?.parts.get(node);
+    const size = Math.max(data.size * this.#unit, SIZE_MIN);
     const isOut =
       this.#focus === undefined
         ? found !== undefined && found.isFound[node] !== 1
         : part === undefined;
     if (isOut) {
-      return { ...data, color: mix(colour, palette.ground, DIM), label: '', zIndex: 0 };
+      return {
+        ...data,
+        size: size * 0.7,
+        color: mix(colour, palette.ground, DIM),
+        label: '',
+        zIndex: 0,
+      };
     }
-    const isStrong = part === 'itself';
+    const isItself = part === 'itself';
+    const isFew = (this.#focus?.parts.size ?? Infinity) <= NAMED_MAX;
     return {
       ...data,
-      color: colour,
-      forceLabel: isStrong || part === 'chain',
-      highlighted: isStrong,
-      zIndex: part === undefined ? 1 : isStrong ? 3 : 2,
+      size: part === undefined ? size : Math.max(size, SIZE_MIN * 2),
+      color: mix(colour, palette.text, DEEPEN),
+      forceLabel: part !== undefined && (isFew || part === 'chain' || isItself),
+      isStrong: isItself || part === 'chain',
+      highlighted: isItself,
+      zIndex: part === undefined ? 1 : isItself ? 3 : 2,
     };
   }
 
@@ -202,11 +232,11 @@ export class GraphView implements View {
           : part === 'referrer'
             ? palette.referrerEdge
             : palette.text;
-      return { color, size: 0.14, zIndex: part === 'chain' ? 3 : 2 };
+      return { color, size: 2, zIndex: part === 'chain' ? 3 : 2 };
     }
-    const isFaint = this.#focus !== undefined || found !== undefined;
-    const share = isFaint ? 0.85 : this.#edgeFade;
-    return { color: mix(palette.edge, palette.ground, share), size: 0.05, zIndex: 0 };
+    if (this.#focus !== undefined) return { hidden: true };
+    const share = found === undefined ? this.#edgeFade : 0.85;
+    return { color: mix(palette.edge, palette.ground, share), size: 1, zIndex: 0 };
   }
 
   #setFocus(): void {
@@ -289,4 +319,9 @@ export class GraphView implements View {
         : stepFrom(analysis, layout, selected, key);
     if (next !== undefined) this.#page.select(next, { replace: true });
   }
+}
+
+/** Half of the room that the picture takes. A few nodes aren't blown up to fill the screen. */
+function extentOf({ width, height }: Layout): { halfWidth: number; halfHeight: number } {
+  return { halfWidth: Math.max(width / 2, 14), halfHeight: Math.max(height / 2, 10) };
 }

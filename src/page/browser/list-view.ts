@@ -190,7 +190,10 @@ export class ListView implements View {
           element('span', { class: 'name-text', text: closure.names[node] ?? '' }),
           element('span', { class: 'version', text: closure.versions[node] ?? '' }),
         ]),
-        cell('size', [element('span', { class: 'track', children: [bar] }), sizes(size)]),
+        cell('size', [
+          element('span', { class: 'track', children: [bar] }),
+          element('span', { class: 'amount', text: sizes(size) }),
+        ]),
         cell('closure', [sizes(closure.closureSizes[node] ?? 0)]),
         cell('held', [sizes(held.sizes[node] ?? 0)]),
         cell('referrers', [degree(closure.referrers, node).toLocaleString('en')]),

@@ -44,7 +44,7 @@ function paintGroup(
   context.font = `600 11px ${palette.font}`;
   context.fillStyle = palette.muted;
   const width = cell.x1 - cell.x0 - 14;
-  context.fillText(fit(cell.part.label, width), cell.x0 + 7, cell.y0 + HEADER_HEIGHT - 6);
+  context.fillText(fit(cell.label, width), cell.x0 + 7, cell.y0 + HEADER_HEIGHT - 6);
 }
 
 function paintTile(
@@ -70,7 +70,7 @@ function paintTile(
   const inner = width - 14;
   context.fillStyle = ink;
   context.font = `600 ${size}px ${palette.font}`;
-  const label = fit(cell.part.label, inner);
+  const label = fit(cell.label, inner);
   if (label === '') return;
   const x = cell.x0 + 7;
   const y = cell.y0 + 4 + size;
@@ -78,13 +78,13 @@ function paintTile(
   const small = Math.max(Math.round(size * 0.7), 11);
   context.fillStyle = mix(ink, fill, 0.25);
   context.font = `400 ${small}px ${palette.font}`;
-  const lines = [hasSizes ? formatBytes(cell.value) : '', cell.part.version ?? ''];
+  const lines = [hasSizes ? formatBytes(cell.value) : '', cell.detail];
   let below = y;
   for (const line of lines) {
     if (line === '' || below + small + 10 > cell.y1) continue;
     const text = fit(line, inner);
     // Half a figure would be another one.
-    if (text !== line && line !== cell.part.version) continue;
+    if (text !== line && line !== cell.detail) continue;
     below += small + 4;
     context.fillText(text, x, below);
   }

@@ -131,7 +131,7 @@ test('groups: packages of one path have none, held ones are within their holder'
     ['root', 'a', 'b', 'c'],
   );
   assert.deepEqual(
-    packages.parts[3]?.parts.map(({ label }) => label),
+    packages.parts[3]?.parts.map(({ version }) => version),
     ['3', '4'],
   );
   const holders = partsOf(closure, held, 'holder');

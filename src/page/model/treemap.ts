@@ -10,14 +10,18 @@ export type Grouping = 'package' | 'holder';
 export interface Part {
   /** The path that it is; of a group the one that holds all of it, where there is one. */
   readonly node?: number | undefined;
+  /** The name of a package, or all that follows the hash part of a holder. */
   readonly label: string;
-  /** Of a path what its label leaves out. */
+  /** Of a path; '' where there is none. */
   readonly version?: string;
   readonly parts: Part[];
 }
 
 export interface Cell {
   readonly part: Part;
+  readonly label: string;
+  /** What the label leaves out. */
+  readonly detail: string;
   readonly isGroup: boolean;
   /** Bytes, or paths where no sizes are known. */
   readonly value: number;
@@ -65,7 +69,30 @@ export function layoutTreemap(part: Part, closure: Closure, area: Area): Cell[] 
     if (node === root && node.children !== undefined) return;
     const isGroup = data.parts.length > 0;
     const hasHeader = isGroup && isRoomy(node);
-    cells.push({ part: data, isGroup, value: node.value ?? 0, x0, y0, x1, y1, depth, hasHeader });
+    const { version = '' } = data;
+    // Below the name of the package the version is what tells paths apart.
+    const above = node.parent;
+    const isNamedAbove =
+      version !== '' &&
+      above !== null &&
+      above !== root &&
+      isRoomy(above) &&
+      above.data.label === data.label;
+    const label = isNamedAbove ? version : data.label;
+    const detail = isNamedAbove ? '' : version;
+    cells.push({
+      part: data,
+      label,
+      detail,
+      isGroup,
+      value: node.value ?? 0,
+      x0,
+      y0,
+      x1,
+      y1,
+      depth,
+      hasHeader,
+    });
   });
   return cells;
 }
@@ -132,8 +159,8 @@ function byPackage(closure: Closure): Part {
     else group.push(tile);
   }
   const parts = [...groups].flatMap(([label, tiles]): Part[] =>
-    // A group of one would be a frame around nothing; in others the name stands above.
-    tiles.length === 1 ? tiles : [{ label, parts: tiles.map(byVersion) }],
+    // A group of one would be a frame around nothing.
+    tiles.length === 1 ? tiles : [{ label, parts: tiles }],
   );
   return { label: closure.title, parts };
 }
@@ -161,10 +188,4 @@ function byHolder(closure: Closure, { holders }: Held): Part {
 
 function tileOf({ names, versions }: Closure, node: number): Part {
   return { node, label: names[node] ?? '', version: versions[node] ?? '', parts: [] };
-}
-
-function byVersion(tile: Part): Part {
-  return tile.version === undefined || tile.version === ''
-    ? tile
-    : { ...tile, label: tile.version, version: '' };
 }
