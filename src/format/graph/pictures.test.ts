@@ -1,7 +1,7 @@
 /** The pictures of a closure: dot, GraphML and trees; what real Nix prints is in test/interop/nix-store/query.test.ts. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { isFerryError } from '../../error.ts';
 import {
   graphOfInfos,

@@ -6,41 +6,58 @@ import { withStore, type StoreScene } from './store-scene.ts';
 
 type Query = (scene: QueryScene) => Promise<void>;
 
-const facts = (): Promise<typeof import('./query-facts.ts')> => import('./query-facts.ts');
-const sets = (): Promise<typeof import('./query-sets.ts')> => import('./query-sets.ts');
-const pictures = (): Promise<typeof import('./query-pictures.ts')> => import('./query-pictures.ts');
-
 interface QueryEntry {
   readonly flags: readonly string[];
   readonly load: () => Promise<Query>;
 }
 
+/** What is asked for where no flag says it. */
+const OUTPUTS: QueryEntry = {
+  flags: ['--outputs'],
+  load: async () => (await import('./query-facts.ts')).printOutputs,
+};
+
 /** Only what is asked for is loaded. */
 const queryTable: readonly QueryEntry[] = [
-  { flags: ['--outputs'], load: async () => (await facts()).printOutputs },
-  { flags: ['--requisites', '-R'], load: async () => (await sets()).printRequisites },
-  { flags: ['--references'], load: async () => (await sets()).printReferences },
-  { flags: ['--referrers', '--referers'], load: async () => (await sets()).printReferrers },
+  OUTPUTS,
+  {
+    flags: ['--requisites', '-R'],
+    load: async () => (await import('./query-sets.ts')).printRequisites,
+  },
+  { flags: ['--references'], load: async () => (await import('./query-sets.ts')).printReferences },
+  {
+    flags: ['--referrers', '--referers'],
+    load: async () => (await import('./query-sets.ts')).printReferrers,
+  },
   {
     flags: ['--referrers-closure', '--referers-closure'],
-    load: async () => (await sets()).printReferrersClosure,
+    load: async () => (await import('./query-sets.ts')).printReferrersClosure,
   },
-  { flags: ['--deriver', '-d'], load: async () => (await facts()).printDerivers },
-  { flags: ['--valid-derivers'], load: async () => (await sets()).printValidDerivers },
-  { flags: ['--binding', '-b'], load: async () => (await facts()).printBindings },
-  { flags: ['--hash'], load: async () => (await facts()).printHashes },
-  { flags: ['--size'], load: async () => (await facts()).printSizes },
-  { flags: ['--tree'], load: async () => (await pictures()).printTrees },
-  { flags: ['--graph'], load: async () => (await pictures()).printDot },
-  { flags: ['--graphml'], load: async () => (await pictures()).printGraphml },
-  { flags: ['--resolve'], load: async () => (await facts()).printResolved },
+  {
+    flags: ['--deriver', '-d'],
+    load: async () => (await import('./query-facts.ts')).printDerivers,
+  },
+  {
+    flags: ['--valid-derivers'],
+    load: async () => (await import('./query-sets.ts')).printValidDerivers,
+  },
+  {
+    flags: ['--binding', '-b'],
+    load: async () => (await import('./query-facts.ts')).printBindings,
+  },
+  { flags: ['--hash'], load: async () => (await import('./query-facts.ts')).printHashes },
+  { flags: ['--size'], load: async () => (await import('./query-facts.ts')).printSizes },
+  { flags: ['--tree'], load: async () => (await import('./query-pictures.ts')).printTrees },
+  { flags: ['--graph'], load: async () => (await import('./query-pictures.ts')).printDot },
+  { flags: ['--graphml'], load: async () => (await import('./query-pictures.ts')).printGraphml },
+  { flags: ['--resolve'], load: async () => (await import('./query-facts.ts')).printResolved },
   { flags: ['--roots'], load: async () => (await import('./query-roots.ts')).printRootsOf },
 ];
 
 export const query: NixStoreOperation = {
   async run(call, words, flags) {
     const asked = parseFlags(words, flags);
-    const run = await (asked.entry?.load() ?? facts().then(({ printOutputs }) => printOutputs));
+    const run = await (asked.entry ?? OUTPUTS).load();
     return await withStore(call, async (scene) => {
       await run({ ...scene, ...asked });
       return 0;
