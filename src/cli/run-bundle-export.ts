@@ -119,12 +119,20 @@ async function writeToFile(
   tellFound(files, total, print);
   const { done } = files;
   let finished: (() => void) | undefined;
+  let isBegun = done.length > 0;
   // What has no name yet isn't done.
   const hold: OnCopyEvent = (event) => {
+    if (event.type === 'path-done') isBegun = true;
     if (event.type === 'done') finished = () => onEvent(event);
     else onEvent(event);
   };
-  await writeBundle(source, plan, header, files, { signal, workers, done, onEvent: hold });
+  try {
+    await writeBundle(source, plan, header, files, { signal, workers, done, onEvent: hold });
+  } catch (error) {
+    if (isBegun)
+      print('note: what is written so far is kept, and the same command goes on with it');
+    throw error;
+  }
   const names = await files.commit();
   finished?.();
   const [first, last] = [names[0], names.at(-1)];
@@ -188,7 +196,7 @@ function levelOf(text: string | undefined): number | undefined {
 const UNITS = 'KMGT';
 
 /** `700M`, `4G`, `4.5G`, or bytes; of the powers of 1024. @throws FerryError `usage` */
-export function sizeOf(text: string): number {
+function sizeOf(text: string): number {
   const match = /^(\d{1,15}(?:\.\d{1,3})?)([KMGT]?)(?:i?B)?$/i.exec(text);
   const unit = match?.[2] ?? '';
   const power = unit === '' ? 0 : UNITS.indexOf(unit.toUpperCase()) + 1;

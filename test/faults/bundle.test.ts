@@ -226,6 +226,7 @@ bundleTest(
     const full = await runFerry(source, words);
     assert.equal(full.status, NO_SPACE, full.stderr);
     assert.match(full.stderr, /cannot write ".*x\.bundle\.part": no space left on device/);
+    assert.match(full.stderr, /note: what is written so far is kept/);
     assert.equal(existsSync(file), false);
     disk.resize(20);
     const again = await runFerry(source, words);

@@ -91,11 +91,6 @@ export function splitPartName(name: string): { file: string; number: number } | 
   return { file: match[1], number: Number(match[2]) };
 }
 
-/** How people are told which bundle it is. */
-export function shortId(id: Uint8Array): string {
-  return encodeBase16(id).slice(0, 12);
-}
-
 /** A part and where it comes from, for messages. */
 export interface NamedPart {
   readonly name: string;
