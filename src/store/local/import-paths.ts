@@ -134,7 +134,7 @@ class ImportRun {
       .unpack({ source, target, sync: syncStorePaths, signal: this.#signal, onBytes })
       .catch((error: unknown) => {
         this.#targets.delete(target);
-        throw numbered(error, number);
+        throw numbered(error, number, target);
       })
       .finally(() => this.#unpacking.delete(digest));
     this.#unpacking.add(digest);
@@ -315,10 +315,11 @@ class ImportRun {
 }
 
 /** What a path is called nobody knows before it is over, and a name of ours says nothing to anybody. */
-function numbered(error: unknown, number: number): unknown {
+function numbered(error: unknown, number: number, target: string): unknown {
   if (!isFerryError(error)) return error;
   const { code, offset, hint } = error;
-  const message = `cannot import path ${number} of the stream: ${messageOf(error)}`;
+  const why = messageOf(error).replaceAll(`${target}/`, '').replaceAll(target, 'it');
+  const message = `cannot import path ${number} of the stream: ${why}`;
   return new FerryError(code, message, {
     cause: error,
     ...(offset === undefined ? {} : { offset }),
