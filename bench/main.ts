@@ -12,6 +12,7 @@ import { ensureSet } from './corpus.ts';
 import { measureInTurn, type Contender } from './measure.ts';
 import type { Row } from './row.ts';
 import { cacheRows } from './rows/cache.ts';
+import { exportRows } from './rows/export.ts';
 import { latencyRows } from './rows/latency.ts';
 import { localRows } from './rows/local.ts';
 import { lookingRows } from './rows/looking.ts';
@@ -29,6 +30,7 @@ const rows: readonly (Row | CommandRow)[] = [
   ...memoryRows,
   ...verifyRows,
   ...lookingRows,
+  ...exportRows,
 ];
 
 const { values, positionals } = parseArgs({
