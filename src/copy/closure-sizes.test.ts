@@ -4,7 +4,7 @@ import * as fc from 'fast-check';
 import type { PathInfo } from '../format/path-info.ts';
 import { graphOfEdges, type ReferenceGraph } from '../format/reference-graph.ts';
 import type { StorePath } from '../format/store-path.ts';
-import { closureSizes, ClosureSums } from './closure-sizes.ts';
+import { closureSizes, ClosureSums, computeClosureSizes } from './closure-sizes.ts';
 
 /** Nodes whose numbers say nothing of their order: edges lead from later to earlier places of `order`. */
 function graphOf(
@@ -48,16 +48,16 @@ function graphs(count: number, each: number): fc.Arbitrary<ReferenceGraph> {
     .map(([order, edges]) => graphOf(order, edges));
 }
 
-test('the sums are those of walking to each', () => {
+test('the sums are those of walking to each', async () => {
   for (const [count, each] of [
     [1, 1],
     [40, 3],
     [600, 1],
     [600, 3],
   ] as const) {
-    fc.assert(
-      fc.property(graphs(count, each), (graph) => {
-        const sums = closureSizes(graph);
+    await fc.assert(
+      fc.asyncProperty(graphs(count, each), async (graph) => {
+        const sums = await computeClosureSizes(graph);
         for (const n of graph.paths.keys()) assert.equal(sums[n], naiveSum(graph, n));
       }),
       { numRuns: count > 100 ? 5 : 50 },
@@ -106,13 +106,13 @@ test('of a few nodes only their sums are computed', () => {
   assert.equal(two, naiveSum(graph, 2));
 });
 
-test('a cycle is an error', () => {
+test('a cycle is an error', async () => {
   const paths = ['a', 'b'].map((name) => `${'0'.repeat(32)}-${name}` as StorePath);
   const graph = graphOfEdges({ paths, narSizes: new Float64Array(2) }, [0, 1], [1, 0]);
-  assert.throws(() => closureSizes(graph), { code: 'corrupt' });
+  await assert.rejects(computeClosureSizes(graph), { code: 'corrupt' });
 });
 
-test('of infos, by size and by other weights', () => {
+test('of infos, by size and by other weights', async () => {
   const narHash = { algorithm: 'sha256' as const, digest: new Uint8Array(32) };
   const info = (name: string, narSize: number, ...references: StorePath[]): PathInfo => {
     const path = `${name.repeat(32)}-x` as StorePath;
@@ -123,9 +123,19 @@ test('of infos, by size and by other weights', () => {
   const c = info('c', 100, a.path, b.path);
   const closure = new Map([a, b, c].map((each) => [each.path, each]));
   const sums = new ClosureSums(closure, [c, a]);
+  const narSizeOf = await sums.sums();
   assert.deepEqual(
-    [a, c].map(({ path }) => sums.narSizeOf(path)),
+    [a, c].map(({ path }) => narSizeOf(path)),
     [1, 111],
   );
-  assert.equal(sums.weighedBy(() => 2)(c.path), 6);
+  const paths = await sums.sums(() => 2);
+  assert.equal(paths(c.path), 6);
+});
+
+test('an abort is heeded between two blocks', async () => {
+  const order = [...Array(2000).keys()];
+  const stop = new AbortController();
+  const summing = computeClosureSizes(graphOf(order, []), { signal: stop.signal });
+  stop.abort(new Error('enough'));
+  await assert.rejects(summing, { message: 'enough' });
 });

@@ -4,6 +4,7 @@
  * a few columns of that large matrix at a time. What takes walks of minutes for a hundred thousand paths so takes
  * seconds, and memory for one block of columns.
  */
+import { setImmediate as breathe } from 'node:timers/promises';
 import type { PathInfo } from '../format/path-info.ts';
 import {
   graphOfEdges,
@@ -31,13 +32,43 @@ const TABLE = 4 * 256;
 const WALKED_MAX = 32;
 
 /**
- * By node: the sum over its closure.
+ * By node: the sum over its closure. For thousands of nodes; `computeClosureSizes` lets others have their turn.
  * @throws FerryError `corrupt` for a cycle between different paths.
  */
 export function closureSizes(
   graph: ReferenceGraph,
-  { weights = graph.narSizes, of }: ClosureSizesOptions = {},
+  options: ClosureSizesOptions = {},
 ): Float64Array {
+  const summing = sumBlocks(graph, options);
+  for (;;) {
+    const { done, value } = summing.next();
+    if (done === true) return value;
+  }
+}
+
+export interface ComputeOptions extends ClosureSizesOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The same for graphs of any size: a hundred thousand nodes take seconds. */
+export async function computeClosureSizes(
+  graph: ReferenceGraph,
+  { signal, ...options }: ComputeOptions = {},
+): Promise<Float64Array> {
+  const summing = sumBlocks(graph, options);
+  for (;;) {
+    signal?.throwIfAborted();
+    const { done, value } = summing.next();
+    if (done === true) return value;
+    await breathe();
+  }
+}
+
+/** Stops after each block but the last, which is after milliseconds. */
+function* sumBlocks(
+  graph: ReferenceGraph,
+  { weights = graph.narSizes, of }: ClosureSizesOptions,
+): Generator<undefined, Float64Array, undefined> {
   if (of !== undefined && of.length <= WALKED_MAX) return walkToEach(graph, weights, of);
   const order = topologicalOrder(graph);
   const ordered = inOrder(graph, order);
@@ -46,6 +77,7 @@ export function closureSizes(
   const rows = new Int32Array(order.length * WORDS);
   const tables = new Float64Array(WORDS * TABLE);
   for (let first = 0; first < order.length; first += COLUMNS) {
+    if (first > 0) yield;
     fillTables(tables, orderedWeights, first);
     addColumns(ordered, { first, rows, tables, sums });
   }
@@ -59,7 +91,6 @@ export class ClosureSums {
   readonly #graph: ReferenceGraph;
   readonly #numbers: ReadonlyMap<StorePath, number>;
   readonly #asked: readonly number[];
-  readonly narSizeOf: (path: StorePath) => number;
 
   /** @param asked those in the closure whose sums are wanted */
   constructor(closure: ReadonlyMap<StorePath, PathInfo>, asked: Iterable<Pick<PathInfo, 'path'>>) {
@@ -68,16 +99,15 @@ export class ClosureSums {
     this.#asked = Array.from(asked, ({ path }) => this.#numbers.get(path) ?? -1).filter(
       (n) => n >= 0,
     );
-    this.narSizeOf = this.#sums(this.#graph.narSizes);
   }
 
-  /** With other weights than the sizes of NARs. */
-  weighedBy(weigh: (path: StorePath) => number): (path: StorePath) => number {
-    return this.#sums(Float64Array.from(this.#graph.paths, weigh));
-  }
-
-  #sums(weights: Float64Array): (path: StorePath) => number {
-    const sums = closureSizes(this.#graph, { weights, of: this.#asked });
+  /** By default the sizes of NARs are summed up. */
+  async sums(
+    weigh?: (path: StorePath) => number,
+    signal?: AbortSignal,
+  ): Promise<(path: StorePath) => number> {
+    const weights = weigh && Float64Array.from(this.#graph.paths, weigh);
+    const sums = await computeClosureSizes(this.#graph, { weights, of: this.#asked, signal });
     return (path) => sums[this.#numbers.get(path) ?? -1] ?? 0;
   }
 }

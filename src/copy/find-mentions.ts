@@ -6,6 +6,8 @@ import { hashPartOf, type StorePath } from '../format/store-path.ts';
 import type { CallOptions, NarStream, Store } from '../store/store.ts';
 
 export interface FindMentionsOptions extends CallOptions {
+  /** As many are kept of each path; there may be one in each of a million files. */
+  readonly max?: number | undefined;
   readonly onMentions: (path: StorePath, mentions: readonly Mention[]) => void;
 }
 
@@ -19,11 +21,11 @@ const AT_ONCE = 4;
 export async function findMentions(
   store: Store,
   wanted: ReadonlyMap<StorePath, Iterable<StorePath>>,
-  { signal, onMentions }: FindMentionsOptions,
+  { signal, max, onMentions }: FindMentionsOptions,
 ): Promise<void> {
   const running = new Set<Promise<void>>();
   const findIn = async (nar: NarStream): Promise<void> => {
-    const finder = new MentionFinder([...(wanted.get(nar.path) ?? [])].map(hashPartOf));
+    const finder = new MentionFinder([...(wanted.get(nar.path) ?? [])].map(hashPartOf), max);
     await readInto(finder, nar);
     onMentions(nar.path, finder.found);
   };

@@ -1,5 +1,5 @@
 /** `ferry graph`: a closure for other programs to draw, or as a page to look at. */
-import { closureSizes } from '../../copy/closure-sizes.ts';
+import { computeClosureSizes } from '../../copy/closure-sizes.ts';
 import { graphDocument } from '../../format/graph/document.ts';
 import { dotOf } from '../../format/graph/dot.ts';
 import { graphmlOf } from '../../format/graph/graphml.ts';
@@ -44,7 +44,7 @@ export const graph: Command = defineCommand({
     await using session = openSession(context);
     const store = await session.openExisting(options.store);
     const closure = await closureOfWords(context, store, words);
-    const pieces = await piecesOf(store, closure, format);
+    const pieces = await piecesOf(store, closure, { format, signal: context.signal });
     if (options.output === undefined || options.output === '-') {
       await printPieces(context.stdout, pieces);
       return 0;
@@ -65,16 +65,16 @@ function formatOf(file: string | undefined): string | undefined {
 }
 
 async function piecesOf(
-  store: Store,
+  { storeDir }: Store,
   { graph: closure, roots }: ClosureGraph,
-  format: string,
+  { format, signal }: { readonly format: string; readonly signal: AbortSignal },
 ): Promise<Iterable<string>> {
   const paths = roots.map((root) => closure.paths[root] as StorePath);
-  if (format === 'dot') return dotOf(store.storeDir, closure, paths);
-  if (format === 'graphml') return graphmlOf(store.storeDir, closure, paths);
+  if (format === 'dot') return dotOf(storeDir, closure, paths);
+  if (format === 'graphml') return graphmlOf(storeDir, closure, paths);
   const title = titleOf(closure, roots);
-  const sizes = closureSizes(closure);
-  const data = graphDocument(store.storeDir, closure, { title, roots, closureSizes: sizes });
+  const sizes = await computeClosureSizes(closure, { signal });
+  const data = graphDocument(storeDir, closure, { title, roots, closureSizes: sizes });
   if (format === 'json') return [JSON.stringify(data), '\n'];
   const { htmlGraphPage } = await import('../../page/html-page.ts');
   return [await htmlGraphPage(data)];

@@ -1,7 +1,7 @@
 /** `ferry info`: what a store knows of paths. One block for each, or a table where there are many. */
 import { loadTrustedKeys } from '../../config/trusted-keys.ts';
 import { computeClosure } from '../../copy/closure.ts';
-import { closureSizes } from '../../copy/closure-sizes.ts';
+import { computeClosureSizes } from '../../copy/closure-sizes.ts';
 import { loadReferenceGraph } from '../../copy/reference-graph.ts';
 import { trustOf } from '../../copy/verify.ts';
 import type { PathInfo } from '../../format/path-info.ts';
@@ -78,7 +78,7 @@ export const info: Command = defineCommand({
     const numbers = numbersOf(graph.paths);
     const roots = named.map((path) => numbers.get(path) ?? 0);
     const shown = isWhole ? [...topologicalOrder(graph)] : roots;
-    const sizes = closureSizes(graph, { of: isWhole ? undefined : roots });
+    const sizes = await computeClosureSizes(graph, { of: isWhole ? undefined : roots, signal });
     const sorted = sortNodes(shown, { graph, sizes, how: options.sort });
     const format = sizeFormat(options.bytes);
     const paint = paintFor(stdout);

@@ -1,5 +1,5 @@
 /** `ferry tree`: a closure as a tree with sizes, or what refers to a path. */
-import { closureSizes } from '../../copy/closure-sizes.ts';
+import { computeClosureSizes } from '../../copy/closure-sizes.ts';
 import { loadReferenceGraph } from '../../copy/reference-graph.ts';
 import { makeOrderWithin, type OrderWithin } from '../../format/graph/order-within.ts';
 import { unfoldTree, type TreeLine } from '../../format/graph/unfold-tree.ts';
@@ -69,7 +69,7 @@ export const tree: Command = defineCommand({
       : { ...(await closureOfWords(context, store, words)), sizes: undefined };
     const { roots } = found;
     const graph = withoutLoops(found.graph);
-    const sizes = found.sizes ?? closureSizes(graph);
+    const sizes = found.sizes ?? (await computeClosureSizes(graph, { signal: context.signal }));
     const order = orderBy(options.sort, graph, sizes);
     const lines = unfoldTree(graph, roots, { depthMax, order });
     if (options.json) {
@@ -116,7 +116,7 @@ async function referrersOfWords(
   const starts = named.flatMap((path) => wholeNumbers.get(path) ?? []);
   const graph = subgraphOf(reverseGraph(whole), starts);
   const kept = graph.paths.map((path) => wholeNumbers.get(path) ?? 0);
-  const wholeSizes = closureSizes(whole, { of: kept });
+  const wholeSizes = await computeClosureSizes(whole, { of: kept, signal });
   const numbers = numbersOf(graph.paths);
   return {
     graph,

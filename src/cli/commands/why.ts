@@ -22,6 +22,8 @@ import { storeOption } from './store-option.ts';
 
 const TITLE = 'ferry why';
 const CHAINS_MAX = 5;
+/** Of all paths together as many are kept. */
+const MENTIONS_MAX = 100_000;
 
 export const why: Command = defineCommand({
   description: [
@@ -152,7 +154,8 @@ async function mentionsOf(
   const onMentions = (path: StorePath, some: readonly Mention[]): void => {
     mentions.set(path, some);
   };
-  await findMentions(store, edges, { signal, onMentions });
+  const max = Math.ceil(MENTIONS_MAX / Math.max(1, edges.size));
+  await findMentions(store, edges, { signal, max, onMentions });
   return mentions;
 }
 

@@ -1,5 +1,4 @@
 /** The JSON of `nix path-info`, in the three shapes that Nix has had since 2.19. Keys are sorted, as Nix sorts them. */
-import type { ClosureSums } from '../../../copy/closure-sizes.ts';
 import { formatContentAddress } from '../../../format/content-address.ts';
 import { formatHash } from '../../../format/hash.ts';
 import type { NarInfo } from '../../../format/narinfo.ts';
@@ -19,18 +18,16 @@ export interface PathInfoReport {
   /** Paths that were asked for and aren't valid. */
   readonly invalid: readonly StorePath[];
   /** Absent where they weren't asked for. */
-  readonly sums?: ClosureSums | undefined;
+  readonly closureSizeOf?: ((path: StorePath) => number) | undefined;
+  /** Of what a cache has of closures, compressed. */
+  readonly downloadSizeOf?: ((path: StorePath) => number) | undefined;
   /** Empty where the store is no binary cache. */
   readonly files: ReadonlyMap<StorePath, NarInfo>;
 }
 
 export function pathInfoJson(storeDir: StoreDir, report: PathInfoReport): string {
-  const { format, infos, invalid, sums, files } = report;
+  const { format, infos, invalid, closureSizeOf, downloadSizeOf, files } = report;
   const name = (path: StorePath): string => (format === 1 ? printStorePath(storeDir, path) : path);
-  const downloads =
-    sums !== undefined && files.size > 0
-      ? sums.weighedBy((path) => files.get(path)?.fileSize ?? 0)
-      : undefined;
   const entries = new Map<string, object | null>(invalid.map((path) => [name(path), null]));
   for (const info of infos) {
     const file = files.get(info.path);
@@ -38,8 +35,8 @@ export function pathInfoJson(storeDir: StoreDir, report: PathInfoReport): string
     // In the order of the keys; what is undefined isn't printed.
     entries.set(name(info.path), {
       ca: ca === undefined ? null : format === 1 ? formatContentAddress(ca) : structured(ca),
-      closureDownloadSize: downloads?.(info.path),
-      closureSize: sums?.narSizeOf(info.path),
+      closureDownloadSize: downloadSizeOf?.(info.path),
+      closureSize: closureSizeOf?.(info.path),
       compression: file?.compression,
       deriver: deriver === undefined ? null : name(deriver),
       downloadHash: file?.fileHash && formatHash(file.fileHash, 'sri'),

@@ -1,6 +1,6 @@
 /** `nix path-info` */
 import { computeClosure } from '../../../copy/closure.ts';
-import { ClosureSums, closureSizes } from '../../../copy/closure-sizes.ts';
+import { ClosureSums, computeClosureSizes } from '../../../copy/closure-sizes.ts';
 import { sortTopologically } from '../../../copy/order.ts';
 import { loadReferenceGraph } from '../../../copy/reference-graph.ts';
 import { FerryError } from '../../../error.ts';
@@ -44,11 +44,15 @@ export const pathInfo: NixVerb = defineVerb({
       const format = options.json ? await formatOf(call.context.stderr, options.jsonFormat) : 1;
       const { signal } = call.context;
       const named = await namedPaths(call, store, words, options);
-      const isWhole = options.recursive || options.all;
-      if (isWhole && !options.json && !options.sigs) {
-        await requireValid(store, named, signal);
+      // A cache may list paths and lack what they refer to: then only their own infos are asked for.
+      const isListed = options.all && store.queryReferenceGraph !== undefined;
+      if ((options.recursive || isListed) && !options.json && !options.sigs) {
+        if (!options.all) await requireValid(store, named, signal);
         const graph = await loadReferenceGraph(store, named, { signal });
-        await call.context.stdout.write(linesOf(store, linesOfGraph(graph, options), options));
+        const sizes = options.closureSize
+          ? await computeClosureSizes(graph, { signal })
+          : undefined;
+        await call.context.stdout.write(linesOf(store, linesOfGraph(graph, sizes), options));
         return 0;
       }
       const known = await store.queryPathInfos(named, { signal });
@@ -61,16 +65,22 @@ export const pathInfo: NixVerb = defineVerb({
           : known;
       const infos = sortTopologically([...(options.recursive ? closure : known).values()]);
       const sums = options.closureSize ? new ClosureSums(closure, infos) : undefined;
+      const closureSizeOf = await sums?.sums(undefined, signal);
       if (options.json) {
         const files = await readFileInfos(store, closure.keys(), signal);
-        const text = pathInfoJson(store.storeDir, { format, infos, invalid, sums, files });
+        const downloadSizeOf =
+          files.size > 0
+            ? await sums?.sums((path) => files.get(path)?.fileSize ?? 0, signal)
+            : undefined;
+        const report = { format, infos, invalid, closureSizeOf, downloadSizeOf, files };
+        const text = pathInfoJson(store.storeDir, report);
         await call.context.stdout.write(`${text}\n`);
         return 0;
       }
       const lines = infos.map((info) => ({
         path: info.path,
         size: info.narSize,
-        closureSize: sums?.narSizeOf(info.path),
+        closureSize: closureSizeOf?.(info.path),
         trust: options.sigs ? whyTrusted(info) : undefined,
       }));
       await call.context.stdout.write(linesOf(store, lines, options));
@@ -87,11 +97,7 @@ interface Line {
 }
 
 /** References first; no infos are needed for that. */
-function linesOfGraph(
-  graph: ReferenceGraph,
-  { closureSize }: { readonly closureSize: boolean },
-): Line[] {
-  const sizes = closureSize ? closureSizes(graph) : undefined;
+function linesOfGraph(graph: ReferenceGraph, sizes: Float64Array | undefined): Line[] {
   return Array.from(topologicalOrder(graph), (n) => ({
     path: graph.paths[n] as StorePath,
     size: graph.narSizes[n] ?? 0,
