@@ -117,7 +117,8 @@ async function findLiveness(
 ): Promise<FoundLiveness> {
   const { storeDir, realDir, store } = context;
   const { signal, onEvent } = options;
-  // Those that were there before the lock was taken; new ones are announced.
+  // Those that were there before the lock was taken; new ones are announced. They are looked for first: who makes a
+  // path valid or a root for it, and ends, while this goes on, is seen here or leaves what is seen below.
   const temporary = new Set(Array.from(findTempRoots(store.flock, context).keys(), hashPartOf));
   const graph = await loadValidGraph(store.db, storeDir, { signal });
   const names = await namesInStore(realDir, { signal });

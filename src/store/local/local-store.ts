@@ -353,7 +353,7 @@ export async function openLocalStore(options: LocalStoreOptions): Promise<LocalS
       const { tempRoots } = await connection.forWriting(signal);
       await tempRoots.add([path], signal);
       if ((await store.queryValidPaths([path], { signal })).size === 0) throw notValid(path);
-      addRoot(options, link, path);
+      await tempRoots.addRoot(path, () => addRoot(options, link, path), signal);
     },
 
     async readBuildLog(drv, { signal } = {}) {

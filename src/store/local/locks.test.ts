@@ -16,6 +16,7 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { defaultStoreDir, parseStorePathBaseName } from '../../format/store-path.ts';
 import { isStaleLockFile, loadFlock, openLockFile } from '../../system/flock.ts';
+import { AnnouncedRoots, listenForRoots } from './gc-socket.ts';
 import { lockPath, tryLockPath } from './path-lock.ts';
 import { openTempRoots } from './temp-roots.ts';
 
@@ -152,4 +153,29 @@ test('waiting for a collector that does not listen ends with an abort', async ()
   setTimeout(() => abort.abort(reason), 20);
   await assert.rejects(added, reason);
   closeSync(lock);
+});
+
+test('whoever makes a root tells a collector that began since, though it holds the path already', async () => {
+  using temp = makeTemp();
+  using roots = openTempRoots(flock, temp.path, defaultStoreDir);
+  await roots.add([A]);
+  let made = 0;
+  await roots.addRoot(A, () => {
+    const fd = openLockFile(join(temp.path, 'gc.lock'));
+    assert.ok(!flock.tryLock(fd, 'exclusive'), 'none can begin meanwhile');
+    closeSync(fd);
+    made++;
+  });
+  const lock = openLockFile(join(temp.path, 'gc.lock'));
+  assert.ok(flock.tryLock(lock, 'exclusive'));
+  const announced = new AnnouncedRoots();
+  await using _ = await listenForRoots(temp.path, defaultStoreDir, announced);
+  await roots.addRoot(A, () => {
+    assert.ok(announced.has(A));
+    made++;
+  });
+  closeSync(lock);
+  assert.equal(made, 2);
+  const file = join(temp.path, 'temproots', String(process.pid));
+  assert.equal(readFileSync(file, 'latin1'), `/nix/store/${A}\0`);
 });

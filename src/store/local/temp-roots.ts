@@ -15,6 +15,12 @@ import { pause } from '../../system/pause.ts';
 export interface TempRoots extends Disposable {
   /** When this has returned, the paths stay: those that are valid, and those that are made from now on. */
   add(paths: Iterable<StorePath>, signal?: AbortSignal): Promise<void>;
+  /**
+   * Holds a path and makes a root for it, which goes on holding it when this process has ended. A collection that runs is
+   * told of the path once more: it may have looked for roots already, and not yet for temporary ones.
+   * @param make runs while no collection can begin, or one runs that knows of the path
+   */
+  addRoot(path: StorePath, make: () => void, signal?: AbortSignal): Promise<void>;
 }
 
 /** Milliseconds until a collector that isn't listening yet (or never will, before Nix 2.5) is tried again. */
@@ -41,6 +47,7 @@ export function openTempRoots(flock: Flock, stateDir: string, storeDir: StoreDir
   let isOpen = true;
   return {
     add: (paths, signal) => shared.roots.add(paths, signal),
+    addRoot: (path, make, signal) => shared.roots.addRoot(path, make, signal),
     [Symbol.dispose]() {
       if (!isOpen) return;
       isOpen = false;
@@ -107,33 +114,47 @@ function makeTempRoots(flock: Flock, stateDir: string, storeDir: StoreDir): Temp
     closeSync(fd);
   };
 
+  /** @param act runs at the moment in which all of them are held. */
+  const hold = async (
+    paths: readonly StorePath[],
+    act: (() => void) | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<void> => {
+    opened ??= open();
+    let fd: number;
+    try {
+      fd = await opened;
+      if (isClosed) throw new FerryError('internal', 'temporary roots are closed');
+    } catch (error) {
+      opened = undefined;
+      throw error;
+    }
+    const write = (): void => {
+      const added = paths.filter((path) => !held.has(path));
+      if (added.length > 0) append(fd, added);
+      act?.();
+    };
+    collectorLock ??= openLockFile(join(stateDir, 'gc.lock'));
+    while (!flock.tryLock(collectorLock, 'shared')) {
+      if (await announce(stateDir, storeDir, paths, signal)) {
+        write();
+        return;
+      }
+    }
+    // No collection can begin until it is written down.
+    try {
+      write();
+    } finally {
+      flock.unlock(collectorLock);
+    }
+  };
+
   return {
     async add(paths, signal) {
       const added = [...paths].filter((path) => !held.has(path));
-      if (added.length === 0) return;
-      opened ??= open();
-      let fd: number;
-      try {
-        fd = await opened;
-        if (isClosed) throw new FerryError('internal', 'temporary roots are closed');
-      } catch (error) {
-        opened = undefined;
-        throw error;
-      }
-      collectorLock ??= openLockFile(join(stateDir, 'gc.lock'));
-      while (!flock.tryLock(collectorLock, 'shared')) {
-        if (await announce(stateDir, storeDir, added, signal)) {
-          append(fd, added);
-          return;
-        }
-      }
-      // No collection can begin until it is written down.
-      try {
-        append(fd, added);
-      } finally {
-        flock.unlock(collectorLock);
-      }
+      if (added.length > 0) await hold(added, undefined, signal);
     },
+    addRoot: (path, make, signal) => hold([path], make, signal),
     [Symbol.dispose]() {
       isClosed = true;
       if (collectorLock !== undefined) closeSync(collectorLock);
