@@ -31,6 +31,12 @@ export interface DaemonStore extends Store {
     paths: Iterable<StorePath>,
     options?: CallOptions,
   ): Promise<Map<StorePath, StorePath[]>>;
+  /**
+   * Paths of the outputs of a valid derivation, by name, valid or not; one that its contents name is there once it is
+   * built.
+   * @throws FerryError `unsupported` for servers before 2.4
+   */
+  queryOutputMap(drv: StorePath, options?: CallOptions): Promise<Map<string, StorePath>>;
   /** What of the targets would have to be built, or fetched, to have them. */
   queryMissing(targets: Iterable<DerivedPath>, options?: CallOptions): Promise<MissingAnswer>;
   /** Fetches paths that aren't valid from the far end's substituters, with all that they refer to. */

@@ -13,6 +13,7 @@ import type { DerivedPath } from '../../wire/worker/derived-path.ts';
 import type { GarbageAnswer, GarbageRequest, GarbageRoot } from '../../wire/worker/garbage.ts';
 import {
   queryAllValidPaths,
+  queryDerivationOutputMap,
   queryPathFromHashPart,
   queryReferrers,
   queryValidDerivers,
@@ -82,6 +83,15 @@ export class WorkerStore extends BaseWorkerStore implements DaemonStore {
     options: CallOptions = {},
   ): Promise<Map<StorePath, StorePath[]>> {
     return await this.#askPaths(queryValidDerivers, paths, options);
+  }
+
+  async queryOutputMap(
+    drv: StorePath,
+    { signal }: CallOptions = {},
+  ): Promise<Map<string, StorePath>> {
+    const what = `cannot find the outputs of "${this.print(drv)}"`;
+    const outputs = await this.ask(queryDerivationOutputMap, drv, { signal, what });
+    return new Map(outputs.flatMap(({ name, path }) => (path === undefined ? [] : [[name, path]])));
   }
 
   async queryMissing(

@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { openBesideNix, type BesideNix, type CompareOptions } from '../../support/beside-nix.ts';
+import { runFerry, runFerryOk } from '../../support/ferry-program.ts';
 import { startNixDaemon } from '../../support/nix-daemon.ts';
 import { makeNixHome, type NixHome } from '../../support/nix-home.ts';
 import { peerTest, type NixPeer } from '../../support/peers.ts';
@@ -308,5 +309,64 @@ peerTest('a daemon realises, and is told of roots', { nix: ['2.34'] }, async (ni
     await scene.compare(`${daemon} ${words}`);
     assert.deepEqual(linksOf(beside.ours), linksOf(beside.theirs), words);
   }
+  // Ferry's own command, the same way.
+  const ferry = ['realise', '--store', daemon.split(' ')[1] ?? '', '--add-root', 'HOME/own'];
+  const run = await runFerryOk(
+    beside.ours,
+    [...ferry, link, library].map((word) => word.replaceAll('HOME', beside.ours.path)),
+  );
+  const own = join(beside.ours.path, 'own');
+  assert.equal(run, `${own}\n${own}-2\n`);
+  const roots = await beside.ours.runOk('nix-store', ['--gc', '--print-roots']);
+  assert.ok(roots.includes(`"${own}-2" -> ${library}`), roots);
   await compareContents(scene);
+});
+
+const BUILDABLE = `
+let
+  manifest = builtins.toFile "manifest" "";
+  make = name: more: derivation ({ inherit name manifest; system = "builtin"; builder = "builtin:buildenv"; derivations = [ ]; } // more);
+  floating = { __contentAddressed = true; outputHashMode = "recursive"; outputHashAlgo = "sha256"; };
+in {
+  plain = (make "plain" { }).drvPath;
+  floating = (make "floating" floating).drvPath;
+  failing = (make "failing" { derivations = [ "true" "no number" ]; }).drvPath;
+}
+`;
+
+peerTest('a daemon builds, which ferry itself does not', { nix: ['2.34'] }, async (nix) => {
+  let drvs = { plain: '', floating: '', failing: '' };
+  const settings = {
+    'experimental-features': 'nix-command ca-derivations',
+    'build-hook': '',
+    'sandbox-paths': '',
+  };
+  await using beside = await openBesideNix(nix('2.34'), {
+    settings,
+    async prepare(home) {
+      const evaluate = ['--eval', '--strict', '--json', '--read-write-mode', '-E', BUILDABLE];
+      drvs = JSON.parse(await home.runOk('nix-instantiate', evaluate));
+    },
+  });
+  const { plain, floating, failing } = drvs;
+  const here = await runFerry(beside.ours, ['nix-store', '--realise', plain]);
+  assert.equal(here.status, 1);
+  assert.match(here.stderr, /would have to be built, and ferry does not build/);
+  await using _theirs = await startNixDaemon(beside.theirs);
+  await using _ours = await startNixDaemon(beside.ours);
+  const daemon = '--store unix://HOME/s?root=HOME/root';
+  for (const words of [
+    `-r --dry-run ${plain} ${floating} ${failing}`,
+    `-r ${failing}`,
+    `-r ${failing} ${plain}`,
+    `-r --add-root HOME/link ${plain} ${floating}`,
+    `-r ${floating}!out`,
+    `-r --check ${plain}`,
+    `-q -f ${floating}`,
+    `-q --outputs ${floating}`,
+    `-q -R --include-outputs ${plain} ${floating}`,
+  ]) {
+    await beside.compare('nix-store', `${daemon} ${words}`);
+    assert.deepEqual(linksOf(beside.ours), linksOf(beside.theirs), words);
+  }
 });

@@ -1,6 +1,12 @@
 /** What is to be realised: paths, derivations with all their outputs, or with some of them (`DRV!out,dev`). */
-import type { StorePath } from '../../../format/store-path.ts';
-import { isDerivation } from '../../../format/store-path.ts';
+import { FerryError } from '../../../error.ts';
+import type { Derivation, DerivationOutput } from '../../../format/derivation.ts';
+import {
+  isDerivation,
+  printStorePath,
+  type StoreDir,
+  type StorePath,
+} from '../../../format/store-path.ts';
 import type { Store } from '../../../store/store.ts';
 import type { CommandContext } from '../../context.ts';
 import { followToStorePath } from './store-path-words.ts';
@@ -22,4 +28,22 @@ export function parseRealiseWord(context: CommandContext, store: Store, word: st
 /** Whether outputs are meant, rather than the path itself. */
 export function isBuilt({ path, outputs }: RealiseWord): boolean {
   return isDerivation(path) || outputs.length > 0;
+}
+
+/**
+ * The outputs that are meant, as the derivation has them.
+ * @throws FerryError `not-found` for one that it doesn't have
+ */
+export function outputsMeant(
+  storeDir: StoreDir,
+  { path, outputs: names }: RealiseWord,
+  { outputs }: Pick<Derivation, 'outputs'>,
+): (readonly [name: string, output: DerivationOutput])[] {
+  return (names.length > 0 ? names : [...outputs.keys()]).map((name) => {
+    const output = outputs.get(name);
+    if (output !== undefined) return [name, output];
+    const drv = printStorePath(storeDir, path);
+    const problem = `derivation '${drv}' does not have an output named '${name}'`;
+    throw new FerryError('not-found', problem, { path: drv });
+  });
 }

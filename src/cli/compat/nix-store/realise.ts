@@ -1,6 +1,5 @@
 /** `nix-store --realise`: makes paths and outputs of derivations valid, links to them where asked, and prints them. */
 import { resolve } from 'node:path';
-import { FerryError } from '../../../error.ts';
 import { isDerivation, printStorePath, type StorePath } from '../../../format/store-path.ts';
 import type { BuildMode } from '../../../wire/worker/build.ts';
 import type { MissingAnswer } from '../../../wire/worker/substitutes.ts';
@@ -10,9 +9,8 @@ import { nixUsage } from '../nix-words.ts';
 import { PROGRAM, printLines, type NixStoreOperation } from './operation.ts';
 import { orderWithin } from './order-of-set.ts';
 import { describeMissing } from './print-missing.ts';
-import { derivationIn, readValidDerivations } from './read-valid-derivations.ts';
 import { parseRealiseWord, type RealiseWord } from './realise-words.ts';
-import { makeRealiser } from './realiser.ts';
+import { makeRealiser, type Realiser } from './realiser.ts';
 import { withStore, type StoreScene } from './store-scene.ts';
 
 export const realise: NixStoreOperation = {
@@ -33,7 +31,7 @@ export const realise: NixStoreOperation = {
       if (wanted.length > 0) await realiser.realise(wanted, mode);
       // Nix prints nothing then.
       if (ignoreUnknown) return 0;
-      const rooting = startRooting(scene);
+      const rooting = startRooting(scene, realiser);
       for (const word of wanted) await printLines(call, await rooting(word));
       return 0;
     });
@@ -80,7 +78,7 @@ export async function realiseForQuery(
   paths: readonly StorePath[],
 ): Promise<RealisedForQuery> {
   const realiser = await makeRealiser(scene);
-  const rooting = startRooting(scene);
+  const rooting = startRooting(scene, realiser);
   for (const [i, path] of paths.entries()) {
     try {
       const word = { path, outputs: [] };
@@ -98,7 +96,10 @@ export async function realiseForQuery(
  * Makes the roots of one word after the other, which are numbered.
  * @returns for each word what is printed: the links, or the paths where no root is wanted
  */
-function startRooting(scene: StoreScene): (word: RealiseWord) => Promise<string[]> {
+function startRooting(
+  scene: StoreScene,
+  realiser: Realiser,
+): (word: RealiseWord) => Promise<string[]> {
   const { call, store } = scene;
   const { context, addRoot } = call;
   const rooted = asRootedStore(store);
@@ -113,7 +114,10 @@ function startRooting(scene: StoreScene): (word: RealiseWord) => Promise<string[
   return async (word) => {
     words++;
     const results: string[] = [];
-    for (const [name, path] of await outputsOf(scene, word)) {
+    const outputs = isDerivation(word.path)
+      ? await realiser.outputsOf(word)
+      : new Map([['out', word.path]]);
+    for (const [name, path] of outputs) {
       const printed = printStorePath(store.storeDir, path);
       if (addRoot === undefined) {
         if (rooted !== undefined && call.gcWarning) {
@@ -135,27 +139,4 @@ function startRooting(scene: StoreScene): (word: RealiseWord) => Promise<string[
     }
     return [...new Set(results)].sort();
   };
-}
-
-/** By name; a path that is no derivation is its own "out". */
-async function outputsOf(
-  scene: StoreScene,
-  word: RealiseWord,
-): Promise<(readonly [name: string, path: StorePath])[]> {
-  if (!isDerivation(word.path)) return [['out', word.path]];
-  const drv = printStorePath(scene.store.storeDir, word.path);
-  const { outputs } = derivationIn(await readValidDerivations(scene, [word.path]), word.path);
-  const names = word.outputs.length > 0 ? word.outputs : [...outputs.keys()];
-  return names.map((name) => {
-    const output = outputs.get(name);
-    if (output === undefined) {
-      const problem = `derivation '${drv}' does not have an output named '${name}'`;
-      throw new FerryError('not-found', problem, { path: drv });
-    }
-    if ('path' in output) return [name, output.path];
-    throw new FerryError('unsupported', `output "${name}" of "${drv}" is named by its contents`, {
-      path: drv,
-      hint: 'name the path itself',
-    });
-  });
 }

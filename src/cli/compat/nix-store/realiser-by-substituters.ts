@@ -4,11 +4,12 @@ import { FerryError } from '../../../error.ts';
 import type { Derivation } from '../../../format/derivation.ts';
 import { printStorePath, type StorePath } from '../../../format/store-path.ts';
 import type { MissingAnswer } from '../../../wire/worker/substitutes.ts';
+import { quoteShellWord } from '../../../system/shell-words.ts';
 import type { Fetching } from '../../fetch-paths.ts';
 import { findForeignNix } from '../nix/foreign-nix.ts';
 import { downloadSizeOf } from './download-size.ts';
 import { derivationIn, readValidDerivations } from './read-valid-derivations.ts';
-import { isBuilt, type RealiseWord } from './realise-words.ts';
+import { isBuilt, outputsMeant, type RealiseWord } from './realise-words.ts';
 import type { Realiser } from './realiser.ts';
 import { fetchInto, type StoreScene } from './store-scene.ts';
 
@@ -33,6 +34,10 @@ export function realiserBySubstituters(scene: StoreScene): Realiser {
       const { repairClosures } = await import('./repair-closures.ts');
       if (outputs.length > 0) await repairClosures(scene, outputs);
     },
+    async outputsOf(word) {
+      const read = await readValidDerivations(scene, [word.path]);
+      return knownOutputs(scene, word, derivationIn(read, word.path));
+    },
   };
 }
 
@@ -44,9 +49,10 @@ async function fetchWords(
   const { storeDir } = scene.store;
   const drvs = words.filter(isBuilt).map(({ path }) => path);
   const read = await readValidDerivations(scene, drvs);
-  const wanted = words.map((word) =>
-    isBuilt(word) ? knownOutputs(scene, word, derivationIn(read, word.path)) : [word.path],
-  );
+  const wanted = words.map((word) => {
+    if (!isBuilt(word)) return [word.path];
+    return [...knownOutputs(scene, word, derivationIn(read, word.path)).values()];
+  });
   const failures = await fetchInto(scene, wanted.flat());
   for (const [i, word] of words.entries()) {
     const failed = wanted[i]?.find((path) => failures.has(path));
@@ -63,21 +69,19 @@ async function fetchWords(
 /** @throws FerryError `not-found` for an output that it doesn't have, `unsupported` for one without a path */
 function knownOutputs(
   scene: StoreScene,
-  { path: drv, outputs: names }: RealiseWord,
-  { outputs }: Derivation,
-): StorePath[] {
-  const printed = printStorePath(scene.store.storeDir, drv);
-  return (names.length > 0 ? names : [...outputs.keys()]).map((name) => {
-    const output = outputs.get(name);
-    if (output === undefined) throw noSuchOutput(printed, name);
-    if ('path' in output) return output.path;
-    throw cannotBuild(scene, `cannot realise output "${name}" of "${printed}"`, printed);
-  });
-}
-
-export function noSuchOutput(drv: string, name: string): FerryError {
-  const problem = `derivation '${drv}' does not have an output named '${name}'`;
-  return new FerryError('not-found', problem, { path: drv });
+  word: RealiseWord,
+  derivation: Derivation,
+): Map<string, StorePath> {
+  const { storeDir } = scene.store;
+  const drv = printStorePath(storeDir, word.path);
+  const outputs = new Map<string, StorePath>();
+  for (const [name, output] of outputsMeant(storeDir, word, derivation)) {
+    if (!('path' in output)) {
+      throw cannotBuild(scene, `cannot realise output "${name}" of "${drv}"`, drv);
+    }
+    outputs.set(name, output.path);
+  }
+  return outputs;
 }
 
 function cannotBuild(
@@ -87,18 +91,15 @@ function cannotBuild(
   cause?: unknown,
 ): FerryError {
   const nix = findForeignNix(call.context.env, 'nix-store');
+  const where = call.store === undefined ? '' : `--store ${quoteShellWord(store.uri)} `;
+  const hint =
+    nix === undefined
+      ? 'build it where there is a Nix, and copy it here'
+      : `${nix} ${where}--realise ${drv}`;
   return new FerryError(
     'unsupported',
     `${problem}: it would have to be built, and ferry does not build`,
-    {
-      path: drv,
-      store: store.uri,
-      hint:
-        nix === undefined
-          ? 'build it where there is a Nix, and copy it here'
-          : `${nix} --realise ${drv}`,
-      ...(cause === undefined ? {} : { cause }),
-    },
+    { path: drv, store: store.uri, hint, ...(cause === undefined ? {} : { cause }) },
   );
 }
 

@@ -1,4 +1,5 @@
 /** Who makes paths valid: a daemon, which also builds, or ferry itself, which fetches. */
+import type { StorePath } from '../../../format/store-path.ts';
 import type { BuildMode } from '../../../wire/worker/build.ts';
 import type { MissingAnswer } from '../../../wire/worker/substitutes.ts';
 import { asDaemonStore } from '../../as-daemon-store.ts';
@@ -10,6 +11,8 @@ export interface Realiser {
   missing(words: readonly RealiseWord[]): Promise<MissingAnswer>;
   /** All of them side by side. @throws for the first that can't be had */
   realise(words: readonly RealiseWord[], mode: BuildMode): Promise<void>;
+  /** What a derivation that was realised is now, by the names of outputs. */
+  outputsOf(word: RealiseWord): Promise<ReadonlyMap<string, StorePath>>;
 }
 
 export async function makeRealiser(scene: StoreScene): Promise<Realiser> {
