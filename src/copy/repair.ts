@@ -52,7 +52,12 @@ export async function repairPaths(
   if (broken.size === 0) return new Map();
   const known = await store.queryPathInfos(broken, { signal });
   // They share files with the broken ones, and would spoil what is put in their place.
-  await store.removeDamagedLinks(broken, { signal });
+  const links = await store.removeDamagedLinks(broken, { signal });
+  if (links > 0) {
+    options.onWarning?.(
+      `${links} damaged ${links === 1 ? 'entry of .links was' : 'entries of .links were'} removed: other paths may share these files, which checking all of the store shows`,
+    );
+  }
   const trust: Refuses = (infos) => (checkSigs ? (store.refuses?.(infos) ?? []) : []);
   const isSame = (info: PathInfo): boolean => {
     const before = known.get(info.path);

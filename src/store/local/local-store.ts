@@ -90,8 +90,11 @@ export interface LocalStore extends Store, LocalGarbage {
   verifyStore(options?: VerifyStoreOptions): Promise<VerifiedStore>;
   /** Gives valid paths whose files are broken or gone new ones, with the hashes and sizes of the infos. */
   repairPaths(paths: AsyncIterable<PathToAdd>, options?: RepairOptions): Promise<void>;
-  /** Removes entries of `.links` that share the contents of files of these paths, and aren't what they should be. */
-  removeDamagedLinks(paths: Iterable<StorePath>, options?: CallOptions): Promise<void>;
+  /**
+   * Removes entries of `.links` that share the contents of files of these paths, and aren't what they should be.
+   * @returns how many
+   */
+  removeDamagedLinks(paths: Iterable<StorePath>, options?: CallOptions): Promise<number>;
   /** Lets equal files share their contents. */
   optimise(options?: OptimiseOptions): Promise<Optimised>;
   /** Makes `link` a symbolic link to the path that keeps it from being collected as garbage for as long as it is there. */
@@ -337,7 +340,7 @@ export async function openLocalStore(options: LocalStoreOptions): Promise<LocalS
     async removeDamagedLinks(paths, { signal } = {}) {
       const { removeDamagedLinks } = await import('./verify-links.ts');
       await connection.forWriting(signal);
-      await removeDamagedLinks(workers, realDir, paths, signal);
+      return await removeDamagedLinks(workers, realDir, paths, signal);
     },
 
     async optimise(optimiseOptions = {}) {

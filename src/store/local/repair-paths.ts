@@ -11,6 +11,7 @@ import { hashesEqual } from '../../format/hash.ts';
 import type { PathInfo } from '../../format/path-info.ts';
 import { printStorePath, type StorePath } from '../../format/store-path.ts';
 import { loadExchange, type Exchange } from '../../system/exchange.ts';
+import { unlessAborted } from '../../system/pause.ts';
 import type { CallOptions, NarStream, PathToAdd } from '../store.ts';
 import type { AddContext } from './add-paths.ts';
 import { requireProperAddress, unpackPath } from './adding.ts';
@@ -80,7 +81,7 @@ class RepairRun {
       return;
     } finally {
       // Its source expects it to be closed before the next one is asked for.
-      if (used !== undefined) await (isBegun() ? used : closeUnread(nar));
+      if (used !== undefined) await unlessAborted(isBegun() ? used : closeUnread(nar), signal);
     }
     onRepaired?.(info.path);
   }
@@ -144,6 +145,8 @@ class RepairRun {
 
   async #place(temporary: string, final: string): Promise<void> {
     const { workers, realDir, syncStorePaths } = this.#context;
+    // Of a run that was killed.
+    await workers.remove(apartName(temporary));
     replaceTree(this.#exchange, temporary, final);
     if (syncStorePaths) syncDirectory(realDir);
     // What was there before has the name of what is unpacked now, and nobody needs it.

@@ -44,20 +44,23 @@ export async function verifyLinks(
   }
 }
 
-/** Removes those that share the contents of broken paths and are damaged too: they would come to harm other paths. */
+/**
+ * Removes those that share the contents of broken paths and are damaged too: they would come to harm other paths.
+ * @returns how many
+ */
 export async function removeDamagedLinks(
   workers: TreeWorkers,
   realDir: string,
   paths: Iterable<StorePath>,
   signal: AbortSignal | undefined,
-): Promise<void> {
+): Promise<number> {
   const linksDir = linksDirOf(realDir);
   const trees = Array.from(paths, (path) => join(realDir, path));
   const names = await workers.sharedLinks({ linksDir, trees, signal });
-  if (names.length === 0) return;
-  for (const { name } of await workers.checkLinks({ linksDir, names, signal })) {
-    removeLink(linksDir, name);
-  }
+  if (names.length === 0) return 0;
+  const damaged = await workers.checkLinks({ linksDir, names, signal });
+  for (const { name } of damaged) removeLink(linksDir, name);
+  return damaged.length;
 }
 
 /** The contents stay, under all their other names. */

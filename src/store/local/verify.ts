@@ -3,6 +3,7 @@ import { lstatSync } from 'node:fs';
 import { hashesEqual } from '../../format/hash.ts';
 import type { StorePath } from '../../format/store-path.ts';
 import type { PathInfo } from '../../format/path-info.ts';
+import { forEachAtOnce } from '../../system/at-once.ts';
 import type { TreeWorkers } from '../../system/tree-jobs.ts';
 import type { ContentsResult, VerifyContentsOptions } from '../store.ts';
 import type { LocalStore } from './local-store.ts';
@@ -19,16 +20,16 @@ export async function verifyPaths(
   const { onResult, signal } = options;
   for (const chunk of chunksOf(paths, CHUNK)) {
     const infos = await store.queryPathInfos(chunk, { signal });
-    const waiting = chunk.values();
-    const work = async (): Promise<void> => {
-      for (const path of waiting) {
-        signal?.throwIfAborted();
-        const info = infos.get(path);
-        if (info === undefined) onResult({ path, state: 'not-valid' });
-        else onResult(await verifyPath(store.toRealPath(path), info, workers, options));
-      }
-    };
-    await Promise.all(Array.from({ length: workers.width * 2 }, work));
+    // One that came last would be at work alone.
+    const sizeOf = (path: StorePath): number => infos.get(path)?.narSize ?? 0;
+    const sorted = chunk.toSorted((a, b) => sizeOf(b) - sizeOf(a));
+    // Twice as many as there are threads: each then finds its next job waiting.
+    await forEachAtOnce(sorted, workers.width * 2, async (path) => {
+      signal?.throwIfAborted();
+      const info = infos.get(path);
+      if (info === undefined) onResult({ path, state: 'not-valid' });
+      else onResult(await verifyPath(store.toRealPath(path), info, workers, options));
+    });
   }
 }
 

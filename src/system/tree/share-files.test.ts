@@ -17,6 +17,7 @@ import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { makeTempDirectory } from '../../../test/support/temp.ts';
+import { isFerryError } from '../../error.ts';
 import type { ShareResult } from '../link-jobs.ts';
 import { checkLinks, findSharedLinks, readLinkedInodes } from './links.ts';
 import { shareFiles } from './share-files.ts';
@@ -210,6 +211,33 @@ test('what is stopped in the middle leaves directories as they were', async () =
   place.share(b);
   for (const name of ['one', 'two', 'three']) {
     assert.equal(inode(`${b}/${name}`), inode(join(place.store, 'a', name)));
+  }
+});
+
+test('a file that is exchanged at any moment is never taken for what it was', async () => {
+  for (let moment = 1; moment < 12; moment++) {
+    await using place = openPlace();
+    place.share(place.tree('a', { text: 'equal\n' }));
+    const b = place.tree('b', { text: 'equal\n' });
+    chmodSync(b, 0o755);
+    writeFileSync(`${b}/next`, 'repaired\n', { mode: 0o444 });
+    let calls = 0;
+    const exchange = (): void => {
+      calls++;
+      if (calls === moment) renameSync(`${b}/next`, `${b}/text`);
+    };
+    try {
+      shareFiles(
+        { kind: 'share', tree: b, linksDir: place.links, temporaryDir: place.store },
+        exchange,
+      );
+    } catch (error) {
+      // The name is gone that it was about to read.
+      assert.ok(isFerryError(error, 'not-found'), String(error));
+    }
+    const isExchanged = !existsSync(`${b}/next`);
+    assert.equal(readFileSync(`${b}/text`, 'utf8'), isExchanged ? 'repaired\n' : 'equal\n');
+    assert.deepEqual(temporaries(place), []);
   }
 });
 

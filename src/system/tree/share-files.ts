@@ -201,6 +201,11 @@ class Sharing {
       throw translateOsError(error, 'link', displayPath(link));
     }
     try {
+      // Whoever repairs the path may have put another file there since it was read.
+      if (statOf(path)?.ino !== stats.ino) {
+        unlinkIfThere(temporary);
+        return false;
+      }
       renameOver(temporary, path, directory);
     } catch (error) {
       rmSync(toPathLike(temporary), { force: true });
