@@ -105,7 +105,9 @@ peerTest(
         .trim()
         .split('\n')
         .map((line) => JSON.parse(line) as Record<string, unknown>);
-      const repaired = events.filter(({ type }) => type === 'repaired').map(({ path }) => path);
+      const repaired = events
+        .filter(({ type }) => type === 'repaired')
+        .map(({ path }) => String(path));
       const expected = [FIRST, SECOND, THIRD].map((path) => `${defaultStoreDir}/${path}`);
       assert.deepEqual(repaired.sort(), expected.sort(), uri);
       const { damaged, repaired: count } = events.at(-1) ?? {};
@@ -179,7 +181,10 @@ peerTest(
     try {
       for (let round = 0; round < 8; round++) {
         const { status, stderr } = await runFerry(home, [
-          ...['store', 'repair', '--from', source.storeUri],
+          'store',
+          'repair',
+          '--from',
+          source.storeUri,
           `${defaultStoreDir}/${FIRST}`,
         ]);
         assert.equal(status, 0, stderr);
