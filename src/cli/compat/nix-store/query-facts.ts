@@ -7,8 +7,7 @@ import { isDerivation, printStorePath, type StorePath } from '../../../format/st
 import type { Store } from '../../../store/store.ts';
 import { printPieces } from '../../print-pieces.ts';
 import { findQueryTargets, type QueryScene, type QueryTargets } from './query-targets.ts';
-import { requireInfo } from './query-sets.ts';
-import { derivationIn, readValidDerivations, variablesOf } from './read-valid-derivations.ts';
+import { requireInfo } from './require-info.ts';
 import { followWords } from './store-path-words.ts';
 
 /** `--outputs`: what is no derivation stands for itself. */
@@ -50,6 +49,9 @@ export async function printResolved(scene: QueryScene): Promise<void> {
 export async function printBindings(scene: QueryScene): Promise<void> {
   const { store, call, bindingName } = scene;
   const { signal, stdout } = call.context;
+  const { derivationIn, readValidDerivations, variablesOf } = await import(
+    './read-valid-derivations.ts'
+  );
   const { paths, failure } = followWords(call.context, store, scene.words);
   const built = paths.filter((path) => !isDerivation(path));
   const infos = await store.queryPathInfos(built, { signal });

@@ -3,10 +3,9 @@ import { loadReferenceGraph } from '../../../copy/reference-graph.ts';
 import type { ReferenceGraph } from '../../../format/reference-graph.ts';
 import type { StoreDir, StorePath } from '../../../format/store-path.ts';
 import { numbersOf } from '../../../format/reference-graph.ts';
-import { treeLines } from '../../../format/graph/tree-lines.ts';
 import { printPieces } from '../../print-pieces.ts';
-import { requireInfo } from './query-sets.ts';
 import { findQueryTargets, pathsOfTargets, type QueryScene } from './query-targets.ts';
+import { notValid } from './require-info.ts';
 import { followWords } from './store-path-words.ts';
 
 /** `--tree`: of the words themselves, whatever else was asked for. */
@@ -19,13 +18,14 @@ export async function printTrees(scene: QueryScene): Promise<void> {
   const roots = (firstInvalid === undefined ? paths : paths.slice(0, firstInvalid)).map(
     (path) => numbers.get(path) ?? 0,
   );
+  const { treeLines } = await import('../../../format/graph/tree-lines.ts');
   function* pieces(): Generator<string> {
     yield* treeLines(graph, roots, { label: (node) => `${storeDir}/${graph.paths[node]}` });
     if (firstInvalid !== undefined) {
       // Nix has printed it by the time it finds out.
       const invalid = paths[firstInvalid] as StorePath;
       yield `${storeDir}/${invalid}\n`;
-      requireInfo(store, new Map(), invalid);
+      throw notValid(store, invalid);
     }
     if (failure !== undefined) throw failure.error;
   }

@@ -1,9 +1,7 @@
 /** Queries whose answer is one set for all words: references and referrers, closures, derivers. */
 import { loadReferenceGraph } from '../../../copy/reference-graph.ts';
-import { FerryError } from '../../../error.ts';
-import type { PathInfo } from '../../../format/path-info.ts';
 import { topologicalOrder, type ReferenceGraph } from '../../../format/reference-graph.ts';
-import { printStorePath, type StorePath } from '../../../format/store-path.ts';
+import type { StorePath } from '../../../format/store-path.ts';
 import type { Store } from '../../../store/store.ts';
 import {
   asDatabaseStore,
@@ -14,6 +12,7 @@ import { say } from '../../context.ts';
 import { printPieces } from '../../print-pieces.ts';
 import { graphWithin } from './order-of-set.ts';
 import { findQueryTargets, pathsOfTargets, type QueryScene } from './query-targets.ts';
+import { requireInfo } from './require-info.ts';
 import { followWords } from './store-path-words.ts';
 
 /** `--requisites` */
@@ -100,19 +99,4 @@ async function printInOrder({ call, store }: QueryScene, graph: ReferenceGraph):
 
 function* linesOf({ storeDir }: Store, graph: ReferenceGraph): Generator<string> {
   for (const n of topologicalOrder(graph)) yield `${storeDir}/${graph.paths[n]}\n`;
-}
-
-/** @throws FerryError `not-found` */
-export function requireInfo(
-  { storeDir, uri }: Store,
-  infos: ReadonlyMap<StorePath, PathInfo>,
-  path: StorePath,
-): PathInfo {
-  const info = infos.get(path);
-  if (info !== undefined) return info;
-  const printed = printStorePath(storeDir, path);
-  throw new FerryError('not-found', `path "${printed}" is not valid in "${uri}"`, {
-    path: printed,
-    store: uri,
-  });
 }

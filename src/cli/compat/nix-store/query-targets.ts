@@ -1,8 +1,5 @@
 /** What a query is about: the words as paths, realised where that is asked for, derivations replaced by their outputs. */
-import { FerryError } from '../../../error.ts';
 import { isDerivation, type StorePath } from '../../../format/store-path.ts';
-import { queryValidOutputs } from '../../../store/valid-outputs.ts';
-import { derivationIn, readValidDerivations } from './read-valid-derivations.ts';
 import { followWords } from './store-path-words.ts';
 import type { StoreScene } from './store-scene.ts';
 
@@ -42,43 +39,14 @@ export async function findQueryTargets(
   if (!useOutput) return { groups: paths.map((path) => [path]), ...(failure && { failure }) };
   const groups: (readonly StorePath[])[] = [];
   try {
-    const outputsOf = forceRealise
-      ? await builtOutputs(scene, paths)
-      : await promisedOutputs(scene, paths);
+    const { builtOutputs, promisedOutputs } = await import('./query-outputs.ts');
+    const outputsOf = await (forceRealise ? builtOutputs : promisedOutputs)(scene, paths);
     for (const path of paths) groups.push(isDerivation(path) ? outputsOf(path) : [path]);
   } catch (error) {
     call.context.signal.throwIfAborted();
     failure = { error };
   }
   return { groups, ...(failure && { failure }) };
-}
-
-type OutputsOf = (drv: StorePath) => readonly StorePath[];
-
-/** The valid ones, whatever they are named after. */
-async function builtOutputs(
-  { store, call }: QueryScene,
-  paths: readonly StorePath[],
-): Promise<OutputsOf> {
-  const { signal } = call.context;
-  const outputs = await queryValidOutputs(store, paths.filter(isDerivation), { signal });
-  return (drv) => (outputs.get(drv) ?? []).toSorted();
-}
-
-/** Those that the derivation says, built or not. */
-async function promisedOutputs(scene: QueryScene, paths: readonly StorePath[]): Promise<OutputsOf> {
-  const read = await readValidDerivations(scene, paths.filter(isDerivation));
-  return (drv) => {
-    const outputs = [...derivationIn(read, drv).outputs.values()].map((output) => {
-      if ('path' in output) return output.path;
-      throw new FerryError(
-        'unsupported',
-        'cannot use an output path of a floating content-addressing derivation until it is known, by building it',
-        { path: drv },
-      );
-    });
-    return [...new Set(outputs)].sort();
-  };
 }
 
 /** All paths of the groups. @throws what failed: of some queries nothing is printed then. */

@@ -1,10 +1,9 @@
 /** Derivations as Nix reads them: one that isn't in the store is fetched first. */
-import { readDerivations } from '../../../store/read-derivations.ts';
 import type { ByteString } from '../../../bytes/byte-string.ts';
 import type { Derivation } from '../../../format/derivation.ts';
 import type { StorePath } from '../../../format/store-path.ts';
 import { asLocalStore, realStoreDirOf } from '../../as-local-store.ts';
-import { fetchInto, type StoreScene } from './store-scene.ts';
+import type { StoreScene } from './store-scene.ts';
 
 export interface DerivationsRead {
   readonly derivations: ReadonlyMap<StorePath, Derivation>;
@@ -22,7 +21,7 @@ export async function readValidDerivations(
   const derivations = new Map<StorePath, Derivation>();
   if (wanted.length === 0) return { derivations };
   const valid = await store.queryValidPaths(wanted, { signal });
-  const failures = await fetchInto(
+  const failures = await fetchMissing(
     scene,
     wanted.filter((drv) => !valid.has(drv)),
   );
@@ -30,6 +29,7 @@ export async function readValidDerivations(
     const there = wanted.filter((drv) => !failures.has(drv));
     const local = asLocalStore(store);
     if (local === undefined) {
+      const { readDerivations } = await import('../../../store/read-derivations.ts');
       let next = 0;
       for await (const derivation of readDerivations(store, there, { signal })) {
         derivations.set(there[next++] as StorePath, derivation);
@@ -47,6 +47,16 @@ export async function readValidDerivations(
   }
   const [first] = failures.values();
   return first === undefined ? { derivations } : { derivations, failure: { error: first } };
+}
+
+/** Seldom there are any. */
+async function fetchMissing(
+  scene: StoreScene,
+  missing: readonly StorePath[],
+): Promise<ReadonlyMap<StorePath, Error>> {
+  if (missing.length === 0) return new Map();
+  const { fetchInto } = await import('./fetch-into.ts');
+  return await fetchInto(scene, missing);
 }
 
 /** @throws why it couldn't be read */

@@ -8,10 +8,11 @@ import { quoteShellWord } from '../../../system/shell-words.ts';
 import type { Fetching } from '../../fetch-paths.ts';
 import { findForeignNix } from '../nix/foreign-nix.ts';
 import { downloadSizeOf } from './download-size.ts';
+import { fetchInto } from './fetch-into.ts';
 import { derivationIn, readValidDerivations } from './read-valid-derivations.ts';
 import { isBuilt, outputsMeant, type RealiseWord } from './realise-words.ts';
 import type { Realiser } from './realiser.ts';
-import { fetchInto, type StoreScene } from './store-scene.ts';
+import type { StoreScene } from './store-scene.ts';
 
 export function realiserBySubstituters(scene: StoreScene): Realiser {
   return {
@@ -130,7 +131,7 @@ async function findMissing(
     for (const word of fresh) seen.add(keyOf(word));
     level = await lookAtDerivations({ scene, wanted, willBuild, unknown }, fresh);
   }
-  const plan = await planOf(fetching(), wanted, signal);
+  const plan = await planOf(await fetching(), wanted, signal);
   for (const absent of plan?.blocked.values() ?? []) unknown.add(absent);
   const sorted = (paths: Iterable<StorePath>): StorePath[] => [...paths].sort();
   return {
@@ -169,7 +170,7 @@ async function lookAtDerivations(
   const known = outputs.flatMap(({ paths }) => paths ?? []);
   const there = await store.queryValidPaths(known, { signal });
   const plan = await planOf(
-    scene.fetching(),
+    await scene.fetching(),
     known.filter((path) => !there.has(path)),
     signal,
   );
