@@ -1,5 +1,6 @@
 /** The closure as a graph in layers, drawn by WebGL: zoom, pan, hover, select, step by arrow keys. */
 import { Sigma } from 'sigma';
+import { EdgeLineProgram, EdgeRectangleProgram } from 'sigma/rendering';
 import { degree, labelOf } from '../model/closure.ts';
 import { element, iconButton } from './elements.ts';
 import { drawFocus, edgeKey, focusOn, type Focus, type Part } from './graph-focus.ts';
@@ -21,8 +22,10 @@ type Renderer = Sigma<NodeAttributes, EdgeAttributes>;
 
 /** What isn't in focus is that near to the ground. */
 const DIM = 0.86;
-/** Beyond that edges are left out while the picture moves. */
-const MOVING_EDGES_MAX = 20_000;
+/** Beyond that edges are as thin as can be, which costs a fraction where there is no graphics card … */
+const WIDE_EDGES_MAX = 1_500;
+/** … and beyond that they are left out while the picture moves. */
+const MOVING_EDGES_MAX = 4_000;
 const MOVE_MS = 350;
 /** Pixels around the picture. */
 const PADDING = 28;
@@ -132,6 +135,7 @@ export class GraphView implements View {
         zoomToSizeRatioFunction: Math.sqrt,
         minEdgeThickness: 1.7,
         zIndex: true,
+        edgeProgramClasses: { wide: EdgeRectangleProgram, thin: EdgeLineProgram },
         hideEdgesOnMove: graph.size > MOVING_EDGES_MAX,
         labelRenderedSizeThreshold: 6,
         labelDensity: 1,
@@ -232,11 +236,12 @@ export class GraphView implements View {
           : part === 'referrer'
             ? palette.referrerEdge
             : palette.text;
-      return { color, size: 2, zIndex: part === 'chain' ? 3 : 2 };
+      return { type: 'wide', color, size: 2, zIndex: part === 'chain' ? 3 : 2 };
     }
     if (this.#focus !== undefined) return { hidden: true };
     const share = found === undefined ? this.#edgeFade : 0.85;
-    return { color: mix(palette.edge, palette.ground, share), size: 1, zIndex: 0 };
+    const type = (graph?.size ?? 0) > WIDE_EDGES_MAX ? 'thin' : 'wide';
+    return { type, color: mix(palette.edge, palette.ground, share), size: 1, zIndex: 0 };
   }
 
   #setFocus(): void {
