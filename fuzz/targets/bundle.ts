@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { FrameEncoder } from '../../src/format/bundle/frame-encoder.ts';
 import { encodeEnd, encodeHeader, sealOf, sha256 } from '../../src/format/bundle/layout.ts';
-import { bundleMagic, bundlePartMagic } from '../../src/format/bundle/magic.ts';
+import { bundleMagic, bundlePartMagic, isBundle } from '../../src/format/bundle/magic.ts';
 import {
   formatManifest,
   parseManifest,
@@ -36,16 +36,13 @@ const bundle: FuzzTarget = {
     sealed(encoder.encode(formatManifest({ ...manifest, infos: [a.info], roots: [] }))),
   ],
   dictionary: [bundleMagic, encoder.encode('Presupposed: '), encoder.encode('\n\n')],
-  // Checksums would let nothing through but what was written: they are made anew where they would stand.
   check: async (input, random) => {
-    for (const bytes of [input, sealed(input)]) {
-      const whole = await asyncOutcomeOf(() => read([bytes]), ['corrupt', 'unsupported']);
-      const cut = await asyncOutcomeOf(
-        () => read(cutRandomly(bytes, random)),
-        ['corrupt', 'unsupported'],
-      );
-      assert.deepEqual(cut, whole);
-    }
+    // Checksums let nothing through but what was written: what is text gets those that it should have.
+    const bytes = isBundle(input) ? input : sealed(input);
+    const codes = ['corrupt', 'unsupported'] as const;
+    const whole = await asyncOutcomeOf(() => read([bytes]), codes);
+    const cut = await asyncOutcomeOf(() => read(cutRandomly(bytes, random)), codes);
+    assert.deepEqual(cut, whole);
   },
 };
 

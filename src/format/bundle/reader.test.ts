@@ -88,6 +88,17 @@ test('a bundle with any bit changed is refused', async () => {
   }
 });
 
+test('what is no bundle is told by its first bytes, in whatever pieces they come', async () => {
+  for (const text of ['x', 'something else', '\u0089ferry-bun\n', 'x'.repeat(1000)]) {
+    for (const size of [1, 3, 1000]) {
+      await assert.rejects(readAll(chunked(Buffer.from(text, 'latin1'), size)), {
+        code: 'corrupt',
+        message: 'it does not begin as a bundle does',
+      });
+    }
+  }
+});
+
 test('a later version is not guessed at', async () => {
   const later = new Uint8Array(small);
   later[16] = 2;

@@ -60,10 +60,7 @@ export class BundleReader {
   static async open(bytes: AsyncIterable<Uint8Array>): Promise<BundleReader> {
     const reader = new ByteReader(bytes);
     return await failing(reader, async () => {
-      // Of something else that is short it says more than that it ends.
-      const first = (await reader.peek()).subarray(0, magicBytes);
-      if (!sameBytes(first, bundleMagic.subarray(0, first.length))) throw noBundle();
-      const preamble = new Uint8Array(await reader.read(preambleBytes));
+      const preamble = await readPreamble(reader);
       const size = decodePreamble(preamble);
       const hash = crypto().createHash('sha256').update(preamble);
       const chunks: Uint8Array[] = [];
@@ -204,6 +201,21 @@ class Frame implements BundleFrame {
   get #name(): string {
     return `frame ${this.number}, of "${this.info.path}",`;
   }
+}
+
+/** What isn't a bundle is told by its first bytes, also where it is shorter than any bundle. */
+async function readPreamble(reader: ByteReader): Promise<Uint8Array> {
+  const preamble = new Uint8Array(preambleBytes);
+  for (let have = 0; have < magicBytes; ) {
+    const some = await reader.some(magicBytes - have);
+    if (!sameBytes(some, bundleMagic.subarray(have, have + some.length))) throw noBundle();
+    preamble.set(some, have);
+    have += some.length;
+    // At its end, which is then an error with its place.
+    if (some.length === 0) await reader.read(preambleBytes - have);
+  }
+  preamble.set(await reader.read(preambleBytes - magicBytes), magicBytes);
+  return preamble;
 }
 
 /** Runs what reads; after an error nothing more can be read. */
