@@ -152,6 +152,8 @@ async function askDaemon(
 
 function lineOf({ storeDir }: LocalStore, event: CollectEvent | DeleteEvent): string | undefined {
   switch (event.type) {
+    case 'waiting':
+      return 'waiting for the big garbage collector lock...';
     case 'finding-roots':
       return 'finding garbage collector roots...';
     case 'removing-stale-link':

@@ -21,6 +21,7 @@ export class CollectReport implements AsyncDisposable {
   readonly #data: OrderedOutput;
   readonly #talk: OrderedOutput;
   readonly #live: LiveLines;
+  readonly #isLive: boolean;
   #timer: NodeJS.Timeout | undefined;
   #what = 'looking for garbage';
   #found = 0;
@@ -35,7 +36,8 @@ export class CollectReport implements AsyncDisposable {
     this.#data = new OrderedOutput(stdout);
     this.#talk = new OrderedOutput(stderr);
     this.#live = new LiveLines(this.#talk);
-    if (!stderr.isTerminal || env.variables['TERM'] === 'dumb' || verbosity < 0) return;
+    this.#isLive = stderr.isTerminal && env.variables['TERM'] !== 'dumb' && verbosity >= 0;
+    if (!this.#isLive) return;
     const startedAt = performance.now();
     this.#timer = setInterval(() => {
       if (performance.now() - startedAt < QUIET_MS) return;
@@ -46,6 +48,10 @@ export class CollectReport implements AsyncDisposable {
 
   take(event: CollectEvent): void {
     switch (event.type) {
+      case 'waiting':
+        this.#what = 'waiting for another collector to end';
+        if (!this.#isLive && this.#verbosity >= 0) this.#talk.line(this.#what);
+        break;
       case 'deleting-garbage':
         this.#what = 'deleting';
         this.#found = event.count;
@@ -67,6 +73,8 @@ export class CollectReport implements AsyncDisposable {
         }
         break;
       case 'finding-roots':
+        this.#what = 'looking for garbage';
+        break;
       case 'invalid-root':
       case 'deleting':
       case 'limit-reached':

@@ -20,6 +20,12 @@ export type RootDescription =
   /** What a daemon doesn't tell, or another system in other words. */
   | { readonly kind: 'other'; readonly name: string };
 
+const OTHERS: Readonly<Record<string, string>> = {
+  '{censored}': 'a root that is not told',
+  '{lsof}': 'a running program',
+  '{database}': 'a row of the database that is no path of this store',
+};
+
 /** Holders as `findRoots` names them; those of one process are one. */
 export function describeRoots(holders: Iterable<string>): RootDescription[] {
   const roots: RootDescription[] = [];
@@ -73,7 +79,7 @@ export function rootText(root: RootDescription): string {
     case 'temporary':
       return `${processText(root)}, for as long as it works`;
     case 'other':
-      return root.name === '{censored}' ? 'a root that is not told' : printable(root.name);
+      return OTHERS[root.name] ?? printable(root.name);
   }
 }
 

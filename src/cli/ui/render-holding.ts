@@ -41,7 +41,8 @@ export function renderHolding(
     for (const step of steps) {
       const printed = print(step.path);
       const isEnd = step.path === path;
-      const need = step.need === undefined ? '' : paint('dim', NEEDS[step.need]);
+      const why = step.need === undefined ? '' : NEEDS[step.need];
+      const need = why === '' ? '' : paint('dim', why);
       lines.push(`  ${paint('dim', '→')} ${isEnd ? paint('bold', printed) : printed}${need}`);
     }
   }

@@ -30,7 +30,9 @@ export async function namesInStore(
   try {
     using directory = opendirSync(realDir, { bufferSize: 256 });
     for (let entry = directory.readSync(); entry !== null; entry = directory.readSync()) {
-      if (entry.name !== LINKS_DIRECTORY) names.push(entry.name);
+      // A name that is no UTF-8 can't be told again: it stays.
+      const isLegible = !entry.name.includes('\ufffd');
+      if (isLegible && entry.name !== LINKS_DIRECTORY) names.push(entry.name);
       if (names.length % AT_ONCE !== 0) continue;
       await breathe();
       signal?.throwIfAborted();

@@ -5,13 +5,12 @@
 import { setImmediate as breathe } from 'node:timers/promises';
 import { numbersOf, type ReferenceGraph } from '../../format/reference-graph.ts';
 import {
-  compareStorePaths,
   hashPartLength,
   isStorePathBaseName,
   type StoreDir,
   type StorePath,
 } from '../../format/store-path.ts';
-import type { SqliteDatabase } from '../../system/sqlite.ts';
+import type { SqliteDatabase, SqlValue } from '../../system/sqlite.ts';
 import type { CallOptions } from '../store.ts';
 
 /** Every valid path. Nodes are numbered in the order of their base names. */
@@ -43,8 +42,8 @@ export const emptyGraph: ValidGraph = {
 const ROWS = 2000;
 
 type PathRow = [
-  id: number,
   path: string,
+  id: number,
   narSize: number | null,
   deriver: string | null,
   references: string | null,
@@ -73,17 +72,17 @@ export async function loadValidGraph(
   const loaded: Loaded[] = [];
   const pinnedIds: number[] = [];
   const pathRows = db.query<PathRow>(
-    `select id, path, max(0, min(narSize, ${Number.MAX_SAFE_INTEGER})), deriver, (select group_concat(reference, ' ') from Refs where referrer = v.id) from ValidPaths v where id > ? order by id limit ${ROWS}`,
+    `select path, id, max(0, min(narSize, ${Number.MAX_SAFE_INTEGER})), deriver, (select group_concat(reference, ' ') from Refs where referrer = v.id) from ValidPaths v where path > ? order by path limit ${ROWS}`,
   );
-  for await (const rows of inBatches(db, pathRows, signal)) {
-    for (const [id, text, narSize, deriver, references] of rows) {
+  // In the order of their paths: the index has it, and sorting here would take as long as all the rest.
+  for await (const rows of inBatches(db, pathRows, '', signal)) {
+    for (const [text, id, narSize, deriver, references] of rows) {
       const path = pathOf(text);
       const ids = numbersIn(references);
       if (path === undefined) pinnedIds.push(...ids);
       else loaded.push({ path, id, narSize: narSize ?? 0, deriver, references: ids });
     }
   }
-  loaded.sort((a, b) => compareStorePaths(a.path, b.path));
   const paths = loaded.map(({ path }) => path);
   const numbers = numbersOf(paths);
   const nodes = new Map(loaded.map(({ id }, n) => [id, n]));
@@ -96,7 +95,7 @@ export async function loadValidGraph(
   const outputRows = db.query<OutputRow>(
     `select rowid, drv, path from DerivationOutputs where rowid > ? order by rowid limit ${ROWS}`,
   );
-  for await (const rows of inBatches(db, outputRows, signal)) {
+  for await (const rows of inBatches(db, outputRows, Number.MIN_SAFE_INTEGER, signal)) {
     for (const [, drvId, text] of rows) {
       const drv = nodes.get(drvId);
       const path = pathOf(text);
@@ -160,14 +159,14 @@ function linked(
   return { narSizes, offsets, targets: targets.subarray(0, end), derivers };
 }
 
-/** Rows by ascending ids, which come first in them. */
-async function* inBatches<Row extends [number, ...(string | number | null)[]]>(
+/** Rows by what comes first in them, ascending. */
+async function* inBatches<Key extends string | number, Row extends [Key, ...SqlValue[]]>(
   db: SqliteDatabase,
-  query: { all(after: number): Row[] },
+  query: { all(after: Key): Row[] },
+  least: Key,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Row[]> {
-  let after = Number.MIN_SAFE_INTEGER;
-  for (;;) {
+  for (let after = least; ; ) {
     const from = after;
     const rows = await db.read(() => query.all(from), signal);
     const last = rows.at(-1);

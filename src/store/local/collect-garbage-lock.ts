@@ -7,11 +7,17 @@ import { join } from 'node:path';
 import type { StoreDir } from '../../format/store-path.ts';
 import { openLockFile, waitForLock, type Flock } from '../../system/flock.ts';
 import { translateOsError } from '../../system/os-error.ts';
+import type { CallOptions } from '../store.ts';
 import { AnnouncedRoots, listenForRoots } from './gc-socket.ts';
 
 export interface CollectorLock extends AsyncDisposable {
   /** What others hold since. */
   readonly announced: AnnouncedRoots;
+}
+
+export interface LockOptions extends CallOptions {
+  /** Somebody else holds it. */
+  readonly onWaiting?: (() => void) | undefined;
 }
 
 interface LockLocations {
@@ -26,7 +32,7 @@ interface LockLocations {
 export async function lockCollector(
   flock: Flock,
   { storeDir, stateDir }: LockLocations,
-  signal?: AbortSignal,
+  { signal, onWaiting }: LockOptions = {},
 ): Promise<CollectorLock> {
   const reserved = join(stateDir, 'db', 'reserved');
   try {
@@ -38,7 +44,10 @@ export async function lockCollector(
   await using resources = new AsyncDisposableStack();
   const lock = openLockFile(join(stateDir, 'gc.lock'));
   resources.defer(() => closeSync(lock));
-  await waitForLock(flock, lock, 'exclusive', signal);
+  if (!flock.tryLock(lock, 'exclusive')) {
+    onWaiting?.();
+    await waitForLock(flock, lock, 'exclusive', signal);
+  }
   const announced = new AnnouncedRoots();
   resources.use(await listenForRoots(stateDir, storeDir, announced));
   const held = resources.move();

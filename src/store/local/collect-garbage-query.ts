@@ -73,6 +73,7 @@ export async function queryLiveness(
     hold(node, links);
     roots.set(path, new Set([...links, ...(temporary.get(path) ?? [])]));
   }
+  for (const node of graph.pinned) hold(node, ['{database}']);
   const byHashPart = new Map<string, string[]>();
   for (const [path, links] of temporary) {
     for (const node of nodesOfHashPart(graph, hashPartOf(path))) hold(node, links);

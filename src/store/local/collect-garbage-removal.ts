@@ -11,6 +11,8 @@ import type { Candidate } from './collect-garbage-candidates.ts';
 import type { WritableStore } from './connection.ts';
 import type { AnnouncedRoots } from './gc-socket.ts';
 
+const SQLITE_CONSTRAINT = 19;
+
 export interface RemovalContext {
   readonly realDir: string;
   readonly workers: TreeWorkers;
@@ -99,8 +101,7 @@ function makeInvalidator(
     if (id === undefined) return true;
     // A row, or a referrer, that has come since is somebody's who knows why.
     if (candidate.kind === 'unregistered' || referrers.get(id) !== undefined) return false;
-    remove.run(id);
-    return true;
+    return isRemoved(() => remove.run(id));
   };
 
   return async (wanted) => {
@@ -131,6 +132,19 @@ function makeInvalidator(
     for (const candidate of wanted) if (!going.has(candidate)) onKept(candidate);
     return [...going];
   };
+}
+
+/** What tables of other releases refer to stays: those we don't know, the database knows. */
+function isRemoved(remove: () => void): boolean {
+  try {
+    remove();
+    return true;
+  } catch (error) {
+    const cause = error instanceof Error ? error.cause : undefined;
+    const code = cause instanceof Error && 'errcode' in cause ? cause.errcode : undefined;
+    if (typeof code === 'number' && (code & 0xff) === SQLITE_CONSTRAINT) return false;
+    throw error;
+  }
 }
 
 async function removeOne(

@@ -225,6 +225,43 @@ test('rows that nobody can make sense of neither stop it nor are lost', () =>
     using db = database(temp);
     const left = await db.read(() => db.query<[string]>('select path from ValidPaths').all());
     assert.equal(left.length, 3);
+    const liveness = await store.queryLiveness(KEEP);
+    assert.deepEqual(liveness.why(B, { max: 1 }).ways[0]?.holders, ['{database}']);
+  }));
+
+test('what a table refers to that is not ours stays, and the rest goes', () =>
+  withStore([a, b, c, d], async ({ store, temp }) => {
+    {
+      using db = database(temp);
+      await db.transaction(() => {
+        db.execute(
+          'create table Realisations (id integer primary key, outputPath integer references ValidPaths(id) on delete restrict)',
+        );
+        db.execute(
+          "insert into Realisations (outputPath) select id from ValidPaths where path like '%-c'",
+        );
+      });
+    }
+    const { names, failure } = await store.collectGarbage(KEEP);
+    assert.equal(failure, undefined);
+    assert.deepEqual(names, [D]);
+    await requireClosed(store);
+  }));
+
+test('a second one waits for the first, and an abort ends its waiting', () =>
+  withStore([a], async ({ store, temp }) => {
+    const flock = await loadFlock();
+    const fd = openSync(temp.join('nix/var/nix/gc.lock'), 'a+');
+    assert.ok(flock.tryLock(fd, 'exclusive'));
+    const stop = new AbortController();
+    const reason = new Error('enough');
+    const onEvent = ({ type }: CollectEvent): void => {
+      if (type === 'waiting') stop.abort(reason);
+    };
+    const { signal } = stop;
+    await assert.rejects(store.collectGarbage({ ...KEEP, signal, onEvent }), reason);
+    closeSync(fd);
+    assert.deepEqual((await store.collectGarbage(KEEP)).names, [A]);
   }));
 
 test('derivations and outputs are kept as the settings say', () => {

@@ -23,6 +23,8 @@ export interface CollectOptions extends CallOptions, KeepSettings {
 
 export type CollectEvent =
   | RootEvent
+  /** Somebody else is collecting. */
+  | { readonly type: 'waiting' }
   | { readonly type: 'finding-roots' }
   /** A root leads to what isn't valid. */
   | { readonly type: 'invalid-root'; readonly link: string; readonly path: StorePath }
@@ -63,12 +65,29 @@ export async function collectGarbage(
   context: CollectContext,
   options: CollectOptions,
 ): Promise<Collected> {
+  const { signal, onEvent } = options;
+  const onWaiting = (): void => onEvent?.({ type: 'waiting' });
+  await using lock = await lockCollector(context.store.flock, context, { signal, onWaiting });
+  const names: string[] = [];
+  const freed = { bytes: 0 };
+  try {
+    await collectAll(context, lock, options, { names, freed });
+    return { names, bytesFreed: freed.bytes };
+  } catch (failure) {
+    signal?.throwIfAborted();
+    return { names, bytesFreed: freed.bytes, failure };
+  }
+}
+
+async function collectAll(
+  context: CollectContext,
+  lock: CollectorLock,
+  options: CollectOptions,
+  { names, freed }: { readonly names: string[]; readonly freed: { bytes: number } },
+): Promise<void> {
   const { signal, onEvent, maxFreed = Infinity } = options;
-  await using lock = await lockCollector(context.store.flock, context, signal);
   onEvent?.({ type: 'finding-roots' });
   const found = await findLiveness(context, lock, options);
-  const names: string[] = [];
-  let bytesFreed = 0;
   const remove = makeRemover(context, {
     announced: lock.announced,
     signal,
@@ -77,30 +96,23 @@ export async function collectGarbage(
       names.push(name);
     },
     onRemoved({ name }, bytes) {
-      bytesFreed += bytes;
+      freed.bytes += bytes;
       onEvent?.({ type: 'deleted', name, bytesFreed: bytes });
     },
     onKept: ({ name }) => found.keep(name),
   });
-  try {
-    if (maxFreed > 0) {
-      if (onEvent !== undefined)
-        onEvent({ type: 'deleting-garbage', ...sumOf(found.candidates()) });
-      for (const batch of batches(found.candidates(), () => maxFreed - bytesFreed)) {
-        await remove(batch);
-        if (bytesFreed <= maxFreed) continue;
-        onEvent?.({ type: 'limit-reached', maxFreed });
-        break;
-      }
+  if (maxFreed > 0) {
+    if (onEvent !== undefined) onEvent({ type: 'deleting-garbage', ...sumOf(found.candidates()) });
+    for (const batch of batches(found.candidates(), () => maxFreed - freed.bytes)) {
+      await remove(batch);
+      if (freed.bytes <= maxFreed) continue;
+      onEvent?.({ type: 'limit-reached', maxFreed });
+      break;
     }
-    onEvent?.({ type: 'deleting-links' });
-    const bytes = await removeUnusedLinks(context.realDir, { signal });
-    onEvent?.({ type: 'links-saving', bytes });
-    return { names, bytesFreed };
-  } catch (failure) {
-    signal?.throwIfAborted();
-    return { names, bytesFreed, failure };
   }
+  onEvent?.({ type: 'deleting-links' });
+  const bytes = await removeUnusedLinks(context.realDir, { signal });
+  onEvent?.({ type: 'links-saving', bytes });
 }
 
 interface FoundLiveness {

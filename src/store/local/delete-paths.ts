@@ -20,6 +20,8 @@ export interface DeleteOptions extends CallOptions {
 }
 
 export type DeleteEvent =
+  /** Somebody else is deleting. */
+  | { readonly type: 'waiting' }
   | { readonly type: 'finding-roots' }
   | { readonly type: 'deleting'; readonly path: StorePath }
   | { readonly type: 'deleting-links' }
@@ -46,7 +48,8 @@ export async function deletePaths(
   const { signal, onEvent } = options;
   const deleted = new Set<StorePath>();
   let bytesFreed = 0;
-  await using lock = await lockCollector(context.store.flock, context, signal);
+  const onWaiting = (): void => onEvent?.({ type: 'waiting' });
+  await using lock = await lockCollector(context.store.flock, context, { signal, onWaiting });
   const { announced } = lock;
   onEvent?.({ type: 'finding-roots' });
   const wanted = new Set([...paths].sort());
