@@ -91,9 +91,9 @@ pageTest('search, selection, the views and the history', async (browser, write, 
   await references.locator(`button[title="${tail}"]`).first().click();
 
   await page.goBack();
-  assert.equal(await panel.locator('code').textContent(), second);
+  await shows(panel, second);
   await page.goBack();
-  assert.equal(await panel.locator('code').textContent(), first);
+  await shows(panel, first);
   assert.ok(page.url().endsWith(`#treemap/${hashPart}`), page.url());
 
   // The way from the root ends here.
@@ -269,6 +269,24 @@ pageTest('one path, none, many, and sizes that nobody knows', async (browser, wr
   }
 });
 
+pageTest('where there is no WebGL the graph says so', async (browser, write) => {
+  const { page, complaints } = await browser.open(await write(makeDocument(20)), {
+    before: `{
+      const { getContext } = HTMLCanvasElement.prototype;
+      HTMLCanvasElement.prototype.getContext = function (kind, ...rest) {
+        return kind.includes('webgl') ? null : getContext.call(this, kind, ...rest);
+      };
+    }`,
+  });
+  await choose(page, 'Graph');
+  assert.match((await page.locator('.stage').textContent()) ?? '', /it has no WebGL/);
+  await search(page, 'harbour');
+  await shows(page.getByRole('complementary'), 'harbour');
+  await page.getByRole('button', { name: 'Zoom in' }).click();
+  await choose(page, 'List');
+  assert.deepEqual(complaints, []);
+});
+
 pageTest('on a phone everything has its place', async (browser, write) => {
   const viewport = { width: 390, height: 844 };
   const { page, complaints } = await browser.open(await write(makeDocument(400)), {
@@ -292,6 +310,11 @@ pageTest('on a phone everything has its place', async (browser, write) => {
   assert.deepEqual(complaints, []);
 });
 
+/** Waits until a path is the selected one. */
+async function shows(panel: Locator, path: string | null): Promise<void> {
+  await panel.locator('code', { hasText: path ?? '' }).waitFor();
+}
+
 /** Types into the field of the search, and takes the best that it finds. */
 async function search(page: Page, query: string, last = 'Enter'): Promise<void> {
   await page.getByRole('combobox').fill(query);
@@ -304,12 +327,14 @@ async function choose(page: Page, view: string): Promise<void> {
 
 /** A picture of a part of the page, once nothing moves there any more. */
 async function settled({ page }: OpenPage, part: Locator): Promise<Uint8Array> {
-  for (let before = await part.screenshot(); ; ) {
+  let before = await part.screenshot();
+  for (let tries = 0; tries < 100; tries++) {
     await page.waitForTimeout(50);
     const now = await part.screenshot();
     if (now.equals(before)) return now;
     before = now;
   }
+  throw new Error('the page does not come to rest');
 }
 
 /** Names in a section of the panel. */

@@ -46,7 +46,12 @@ export interface TestBrowser extends AsyncDisposable {
   /** Opens a file in a window of its own. */
   open(
     file: string,
-    options?: BrowserContextOptions & { readonly hash?: string },
+    options?: BrowserContextOptions & {
+      /** Of the address. */
+      readonly hash?: string;
+      /** A script that runs before those of the page. */
+      readonly before?: string;
+    },
   ): Promise<OpenPage>;
 }
 
@@ -65,12 +70,13 @@ export async function startBrowser(): Promise<TestBrowser> {
       await page.close();
       return new Map(counts as [string, number][]);
     },
-    async open(file, { hash = '', ...options } = {}) {
+    async open(file, { hash = '', before, ...options } = {}) {
       const context = await browser.newContext({
         viewport: { width: 1400, height: 900 },
         ...options,
       });
       context.setDefaultTimeout(WAIT_MS);
+      if (before !== undefined) await context.addInitScript(before);
       const page = await context.newPage();
       const complaints: string[] = [];
       const url = `file://${file}`;
