@@ -107,7 +107,10 @@ function begin(
   first.catch(() => {});
   return {
     info,
-    nar: counted(first, chunks, (bytes) => onEvent?.({ type: 'path-bytes', path, bytes })),
+    nar: counted(first, chunks, (bytes) => {
+      signal?.throwIfAborted();
+      onEvent?.({ type: 'path-bytes', path, bytes });
+    }),
     ...(tree === undefined ? {} : { narHash }),
     chunks,
     blocks: tree === undefined,

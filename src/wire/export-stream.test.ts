@@ -106,6 +106,35 @@ describe('export stream', () => {
     assert.equal((await readAll(signed)).length, 1);
   });
 
+  test('takes any number but one for no signature, as Nix does', async () => {
+    const withMark = (mark: number | bigint): Uint8Array =>
+      bytesOf(u64(1), helloNar, u64(0x4558494e), `/nix/store/${a}`, u64(0), '', u64(mark), u64(0));
+    for (const mark of [0, 2, 0xffff_ffff]) assert.equal((await readAll(withMark(mark))).length, 1);
+    for (const mark of [2 ** 32, 2n ** 63n]) {
+      await assert.rejects(readAll(withMark(mark)), { code: 'corrupt' });
+    }
+  });
+
+  test('may break off where another path should come', async () => {
+    const written = writeExport(defaultStoreDir, [pathOf(helloNar, { path: a, references: [] })], {
+      breaksOff: true,
+    });
+    const bytes = new Uint8Array(Buffer.concat(await Array.fromAsync(written)));
+    assert.ok(Buffer.compare(bytes.subarray(-8), u64(1)) === 0);
+    await assert.rejects(readAll(bytes), { code: 'corrupt' });
+  });
+
+  test('is written where nobody knows the hash, and by the word of who has hashed', async () => {
+    const path = pathOf(helloNar, { path: a, references: [] });
+    const zeros = { algorithm: 'sha256', digest: new Uint8Array(32) } as const;
+    const unknown = { info: { ...path.info, narHash: zeros }, nar: chunksOf(helloNar) };
+    assert.ok((await Array.fromAsync(writeExport(defaultStoreDir, [unknown]))).length > 0);
+    const told = { ...path, narHash: () => hashBytes('sha256', 'other') };
+    await assert.rejects(Array.fromAsync(writeExport(defaultStoreDir, [told])), {
+      code: 'corrupt',
+    });
+  });
+
   test('without paths is fine', async () => {
     assert.deepEqual(await readAll(u64(0)), []);
     const written = await Array.fromAsync(writeExport(defaultStoreDir, []));

@@ -30,6 +30,11 @@ export async function* readExport(
 ): AsyncGenerator<ExportedPath, void, undefined> {
   const context = contextOf(storeDir);
   for (;;) {
+    if (reader.offset === 0 && (await reader.atEnd())) {
+      throw reader.fail(
+        new FerryError('corrupt', 'unexpected end of input: there is nothing in it'),
+      );
+    }
     const mark = readU64(await reader.read(8), 0);
     if (mark === 0) return;
     if (mark !== 1) {

@@ -12,12 +12,13 @@ import { openSession } from '../session.ts';
 import { jsonProgress } from '../ui/copy-json.ts';
 import { OrderedOutput } from '../ui/ordered-output.ts';
 import { showStream } from '../ui/stream-progress.ts';
+import { uncompressed } from '../uncompressed.ts';
 
 const TITLE = 'ferry import';
 
 export const importCommand: Command = defineCommand({
   description: [
-    'Takes in what ferry export or nix-store --export wrote, and prints the paths that are then valid, each as soon as it is. What is there already is left as it is. An import that breaks off keeps the paths that it printed, and nothing else.',
+    'Takes in what ferry export or nix-store --export wrote, and prints the paths that are then valid, each as soon as it is. What is there already is left as it is. An import that breaks off keeps the paths that it printed, and nothing else. What was compressed with zstd, gzip, xz or bzip2 on the way is taken as it is.',
     'Of an export in the format of Nix no signature is asked for, whatever require-sigs says: it has none, and Nix does the same. Import only what comes from somebody whom you would let write to the store. A bundle, which ferry export --bundle made, has signatures, and they are checked as ferry copy checks them.',
     'A bundle may lie in several parts, to be named in any order; of one that is named alone the others are looked for beside it. Imported again it goes on where an import of it ended.',
     'With --json there is one JSON object per line on stdout for each event, as ferry copy has them.',
@@ -81,7 +82,7 @@ export const importCommand: Command = defineCommand({
     session.onLine = onLine;
     const summary = { copied: 0, alreadyValid: 0, failed: 0, narSize: 0, signaturesAdded: 0 };
     try {
-      const reader = new ByteReader(input.export);
+      const reader = new ByteReader(await uncompressed(input.export, signal));
       await importPaths(destination, reader, {
         signal,
         onBytes: listener.onBytes,

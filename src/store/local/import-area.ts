@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { encodeNix32 } from '../../bytes/nix32.ts';
 import { crypto } from '../../format/crypto.ts';
 import { hashPartLength, type StorePath } from '../../format/store-path.ts';
+import { unlessAborted } from '../../system/pause.ts';
 import type { TreeWorkers } from '../../system/tree-jobs.ts';
 import type { WritableStore } from './connection.ts';
 import { tryLockPath } from './path-lock.ts';
@@ -50,7 +51,8 @@ export async function openImportArea(
   return {
     nextTarget: () => join(realDir, `${hashPart}-${count++}-${NAME}`),
     async [Symbol.asyncDispose]() {
-      await tidied;
+      // Who was told to stop doesn't wait for what others left.
+      await unlessAborted(tidied, signal).catch(() => {});
       lock.release();
     },
   };

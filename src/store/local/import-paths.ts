@@ -110,7 +110,11 @@ class ImportRun {
       const { nar, readTrailer } = next.value;
       const target = this.#area.nextTarget();
       const unpacked = this.#unpack(nar, target, number);
-      const trailer = await this.#orStopped(unpacked.used.then(readTrailer));
+      const trailer = await this.#orStopped(
+        unpacked.used.then(readTrailer).catch((error: unknown) => {
+          throw numbered(error, number, target);
+        }),
+      );
       queue.push(this.#enqueue(() => this.#place(unpacked.digest, target, trailer)));
       if (queue.length > AHEAD) await this.#orStopped(queue.shift() as Promise<void>);
     }
@@ -316,11 +320,11 @@ class ImportRun {
 
 /** What a path is called nobody knows before it is over, and a name of ours says nothing to anybody. */
 function numbered(error: unknown, number: number, target: string): unknown {
-  if (!isFerryError(error)) return error;
+  const stands = `cannot import path ${number} of the stream: `;
+  if (!isFerryError(error) || error.message.startsWith(stands)) return error;
   const { code, offset, hint } = error;
   const why = messageOf(error).replaceAll(`${target}/`, '').replaceAll(target, 'it');
-  const message = `cannot import path ${number} of the stream: ${why}`;
-  return new FerryError(code, message, {
+  return new FerryError(code, `${stands}${why}`, {
     cause: error,
     ...(offset === undefined ? {} : { offset }),
     ...(hint === undefined ? {} : { hint }),
