@@ -70,10 +70,10 @@ export async function openLocal(
       checkIntervalMs: settings.minFreeCheckIntervalSeconds * 1000,
       keepOutputs: settings.keepOutputs,
       keepDerivations: settings.keepDerivations,
-      onBegin: (maxFreed) =>
-        onDiagnostic?.(
-          `less than min-free is free: collecting ${formatBytes(maxFreed)} of garbage`,
-        ),
+      onBegin: (maxFreed) => {
+        const most = maxFreed === Infinity ? '' : `, ${formatBytes(maxFreed)} at the most`;
+        onDiagnostic?.(`less than min-free is free: collecting garbage${most}`);
+      },
     },
     heldLocks: heldLocksOf(env, locations.storeDir),
   });
