@@ -240,9 +240,12 @@ describe('importing an export stream', async () => {
         await new Promise(() => {});
       };
       const reason = new Error('enough');
-      const importing = store.importPaths?.(new ByteReader(stalling()), { signal: stop.signal });
+      const isThere = Promise.withResolvers<void>();
+      const { signal } = stop;
+      const options = { signal, onImported: () => isThere.resolve() };
+      const importing = store.importPaths?.(new ByteReader(stalling()), options);
       const ended = assert.rejects(importing ?? Promise.resolve(), reason);
-      await sleep(200);
+      await isThere.promise;
       assert.deepEqual(await store.queryAllValidPaths(), [a.info.path]);
       stop.abort(reason);
       await ended;
@@ -255,8 +258,12 @@ describe('importing an export stream', async () => {
       await importInto(store, u64(0));
       const lock = tryLockPath(await loadFlock(), store.toRealPath(b.info.path));
       assert.ok(lock !== undefined);
-      const importing = importInto(store, stream);
-      await sleep(150);
+      const isThere = Promise.withResolvers<void>();
+      const options = { onImported: () => isThere.resolve() };
+      const importing = store.importPaths?.(new ByteReader(chunksOf(stream)), options);
+      await isThere.promise;
+      // Time enough to go on, if it did.
+      await sleep(100);
       assert.deepEqual(await store.queryAllValidPaths(), [a.info.path]);
       lock.release();
       await importing;
