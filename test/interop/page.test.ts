@@ -140,6 +140,13 @@ pageTest('the list is sorted by every column and walked by keys', async (browser
   await page.keyboard.press('ArrowUp');
   assert.equal(await page.locator('.row[aria-selected=true]').getAttribute('aria-rowindex'), '500');
   await search(page, 'no such path', 'Escape');
+  const [, , last] = document.nodes.toSorted((a, b) => a.closureSize - b.closureSize);
+  await search(page, last?.path ?? '');
+  await shows(page.getByRole('complementary'), last?.path ?? '');
+  const list = await page.getByRole('grid').boundingBox();
+  const row = await page.locator('.row[aria-selected=true]').boundingBox();
+  assert.ok(list !== null && row !== null);
+  assert.ok(row.y > list.y && row.y + row.height <= list.y + list.height, 'it is in sight');
   assert.deepEqual(complaints, []);
 });
 

@@ -3,7 +3,7 @@ import { Sigma } from 'sigma';
 import { EdgeLineProgram, EdgeRectangleProgram } from 'sigma/rendering';
 import { degree, labelOf } from '../model/closure.ts';
 import { element, iconButton } from './elements.ts';
-import { drawFocus, edgeKey, focusOn, type Focus, type Part } from './graph-focus.ts';
+import { drawFocus, focusOn } from './graph-focus.ts';
 import { GraphLabels, ringDrawer } from './graph-labels.ts';
 import {
   drawGraph,
@@ -12,29 +12,21 @@ import {
   type NodeAttributes,
 } from './graph-picture.ts';
 import { stepFrom } from './graph-step.ts';
-import type { Layout } from '../model/layered-layout.ts';
+import { GraphStyle } from './graph-style.ts';
 import type { PageContext, View } from './page-context.ts';
 import type { Changes } from './page-state.ts';
-import { mix, wantsLessMotion } from './theme.ts';
+import { wantsLessMotion } from './theme.ts';
 import { countOf, describeSize, makeTooltip } from './tooltip.ts';
 
 type Renderer = Sigma<NodeAttributes, EdgeAttributes>;
 
-/** What isn't in focus is that near to the ground. */
-const DIM = 0.86;
-/** Beyond that edges are as thin as can be, which costs a fraction where there is no graphics card … */
-const WIDE_EDGES_MAX = 1_500;
-/** … and beyond that they are left out while the picture moves. */
+/** Beyond that edges are left out while the picture moves. */
 const MOVING_EDGES_MAX = 4_000;
 const MOVE_MS = 350;
 /** Pixels around the picture. */
 const PADDING = 28;
-/** Pixels: what is smaller can't be pointed at. */
-const SIZE_MIN = 1.8;
-/** Discs on the ground are somewhat darker than tiles, which have no ground between them. */
-const DEEPEN = 0.06;
-/** Of no more paths in focus all are named that have room. */
-const NAMED_MAX = 80;
+/** In the layout's unit, half of what is shown at the least: a few nodes aren't blown up to fill the screen. */
+const LEAST = { width: 14, height: 10 };
 
 export class GraphView implements View {
   readonly element: HTMLElement;
@@ -45,13 +37,9 @@ export class GraphView implements View {
   readonly #note = element('p', { class: 'note' });
   #picture: GraphPicture | undefined;
   #renderer: Renderer | undefined;
-  #focus: Focus | undefined;
+  #style: GraphStyle | undefined;
   /** Chosen in the picture itself: then it is in view already. */
   #isOwnChoice = false;
-  /** The more edges there are, the nearer they are to the ground: 0 to 1. */
-  #edgeFade = 0;
-  /** Pixels for the layout's unit of length while all of it is shown. */
-  #unit = 1;
 
   constructor(page: PageContext) {
     this.#page = page;
@@ -92,9 +80,12 @@ export class GraphView implements View {
   }
 
   show(): void {
-    if (this.#picture === undefined) this.#start();
-    this.#setFocus();
-    this.#refresh();
+    if (this.#picture === undefined) {
+      this.#start();
+    } else {
+      this.#setFocus();
+      this.#refresh();
+    }
     this.#moveToSelected();
   }
 
@@ -108,14 +99,17 @@ export class GraphView implements View {
   }
 
   #refresh(): void {
-    if (this.#picture !== undefined) {
-      const { clientWidth, clientHeight } = this.#stage;
-      const { halfWidth, halfHeight } = extentOf(this.#picture.layout);
-      const wide = (clientWidth - 2 * PADDING) / (2 * halfWidth);
-      const high = (clientHeight - 2 * PADDING) / (2 * halfHeight);
-      this.#unit = Math.max(Math.min(wide, high), 0.1);
-    }
+    this.#measure();
     this.#renderer?.refresh();
+  }
+
+  #measure(): void {
+    if (this.#picture === undefined || this.#style === undefined) return;
+    const { clientWidth, clientHeight } = this.#stage;
+    const { width, height } = this.#picture.layout;
+    const wide = (clientWidth - 2 * PADDING) / Math.max(width, 2 * LEAST.width);
+    const high = (clientHeight - 2 * PADDING) / Math.max(height, 2 * LEAST.height);
+    this.#style.unit = Math.max(Math.min(wide, high), 0.1);
   }
 
   #start(): void {
@@ -123,7 +117,10 @@ export class GraphView implements View {
     const picture = drawGraph(this.#page.analysis, width / Math.max(height, 1));
     this.#picture = picture;
     const { graph, layout } = picture;
-    this.#edgeFade = Math.min(Math.max(Math.log2(graph.size / width) * 0.25, 0), 0.75);
+    const style = new GraphStyle(this.#page, graph, width);
+    this.#style = style;
+    this.#setFocus();
+    this.#measure();
     this.#note.textContent = this.#noteOf(picture);
     const palette = () => this.#page.palette;
     const labels = new GraphLabels(palette);
@@ -146,8 +143,8 @@ export class GraphView implements View {
         zoomingRatio: 1.5,
         defaultDrawNodeLabel: labels.collect,
         defaultDrawNodeHover: ringDrawer(palette),
-        nodeReducer: (key, data) => this.#drawNode(Number(key), data),
-        edgeReducer: (key) => this.#drawEdge(key),
+        nodeReducer: (key, data) => style.node(key, data),
+        edgeReducer: (key) => style.edge(key),
       });
     } catch {
       this.#stage.replaceChildren(
@@ -158,8 +155,13 @@ export class GraphView implements View {
       );
       return;
     }
-    const { halfWidth, halfHeight } = extentOf(layout);
-    renderer.setCustomBBox({ x: [-halfWidth, halfWidth], y: [-halfHeight, halfHeight] });
+    if (layout.width < 2 * LEAST.width && layout.height < 2 * LEAST.height) {
+      const { width: x, height: y } = LEAST;
+      renderer.setCustomBBox({ x: [-x, x], y: [-y, y] });
+      renderer.refresh();
+    }
+    // What was collected for the first picture came too early for this.
+    labels.draw();
     renderer.on('afterRender', () => {
       labels.draw();
     });
@@ -191,63 +193,11 @@ export class GraphView implements View {
     return `${implied} that others imply ${impliedCount === 1 ? 'is' : 'are'} drawn for the selected path only`;
   }
 
-  #drawNode(node: number, data: NodeAttributes): Record<string, unknown> {
-    const { palette, steps, found } = this.#page;
-    const colour = palette.steps[steps[node] ?? 0] ?? palette.muted;
-    const part = this.#focus?.parts.get(node);
-    const size = Math.max(data.size * this.#unit, SIZE_MIN);
-    const isOut =
-      this.#focus === undefined
-        ? found !== undefined && found.isFound[node] !== 1
-        : part === undefined;
-    if (isOut) {
-      return {
-        ...data,
-        size: size * 0.7,
-        color: mix(colour, palette.ground, DIM),
-        label: '',
-        zIndex: 0,
-      };
-    }
-    const isItself = part === 'itself';
-    const isFew = (this.#focus?.parts.size ?? Infinity) <= NAMED_MAX;
-    return {
-      ...data,
-      size: part === undefined ? size : Math.max(size, SIZE_MIN * 2),
-      color: mix(colour, palette.text, DEEPEN),
-      forceLabel: part !== undefined && (isFew || part === 'chain' || isItself),
-      isStrong: isItself || part === 'chain',
-      highlighted: isItself,
-      zIndex: part === undefined ? 1 : isItself ? 3 : 2,
-    };
-  }
-
-  #drawEdge(key: string): Record<string, unknown> {
-    const { palette, found } = this.#page;
-    const graph = this.#picture?.graph;
-    const part: Part | undefined =
-      graph === undefined
-        ? undefined
-        : this.#focus?.edges.get(edgeKey(graph.source(key), graph.target(key)));
-    if (part !== undefined) {
-      const color =
-        part === 'reference'
-          ? palette.referenceEdge
-          : part === 'referrer'
-            ? palette.referrerEdge
-            : palette.text;
-      return { type: 'wide', color, size: 2, zIndex: part === 'chain' ? 3 : 2 };
-    }
-    if (this.#focus !== undefined) return { hidden: true };
-    const share = found === undefined ? this.#edgeFade : 0.85;
-    const type = (graph?.size ?? 0) > WIDE_EDGES_MAX ? 'thin' : 'wide';
-    return { type, color: mix(palette.edge, palette.ground, share), size: 1, zIndex: 0 };
-  }
-
   #setFocus(): void {
     const { selected } = this.#page.state.current;
-    this.#focus = selected === undefined ? undefined : focusOn(this.#page.analysis, selected);
-    if (this.#picture !== undefined) drawFocus(this.#picture.graph, this.#focus);
+    if (this.#picture === undefined || this.#style === undefined) return;
+    this.#style.focus = selected === undefined ? undefined : focusOn(this.#page.analysis, selected);
+    drawFocus(this.#picture.graph, this.#style.focus);
   }
 
   #camera(): ReturnType<Renderer['getCamera']> | undefined {
@@ -261,7 +211,7 @@ export class GraphView implements View {
   /** Shows the selected path with all that it refers to and that refers to it. */
   #moveToSelected(): void {
     const renderer = this.#renderer;
-    const focus = this.#focus;
+    const focus = this.#style?.focus;
     if (renderer === undefined || focus === undefined) return;
     let [left, right, bottom, top] = [Infinity, -Infinity, Infinity, -Infinity];
     for (const [node, part] of focus.parts) {
@@ -324,9 +274,4 @@ export class GraphView implements View {
         : stepFrom(analysis, layout, selected, key);
     if (next !== undefined) this.#page.select(next, { replace: true });
   }
-}
-
-/** Half of the room that the picture takes. A few nodes aren't blown up to fill the screen. */
-function extentOf({ width, height }: Layout): { halfWidth: number; halfHeight: number } {
-  return { halfWidth: Math.max(width / 2, 14), halfHeight: Math.max(height / 2, 10) };
 }

@@ -93,7 +93,9 @@ export class ListView implements View {
       this.#sort();
       this.#scroll.scrollTop = 0;
     }
-    if (changes.has('selected')) this.#reveal();
+    // When a search is over the selected row is no longer where it was.
+    const isOver = changes.has('query') && this.#page.found === undefined;
+    if (changes.has('selected') || isOver) this.#reveal();
     this.#render();
   }
 
