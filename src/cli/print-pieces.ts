@@ -1,4 +1,5 @@
 /** Output of many small pieces, written a good deal at a time. */
+import { setImmediate as breathe } from 'node:timers/promises';
 import type { Output } from './context.ts';
 
 /** Characters after which it is time to write. */
@@ -17,6 +18,8 @@ export async function printPieces(
     some = [];
     size = 0;
     await output.write(text);
+    // Files take all at once: a signal must get its turn all the same.
+    await breathe();
   };
   try {
     // Not awaited one by one where they are there already: there may be a million.

@@ -27,7 +27,8 @@ async function openScene(
 ): Promise<Scene & AsyncDisposable> {
   let corpus: QueryCorpus | undefined;
   const beside = await openBesideNix(nix, {
-    settings,
+    // Nix reads derivations of floating outputs only with that; ferry does so anyway.
+    settings: { 'experimental-features': 'nix-command ca-derivations', ...settings },
     async prepare(home) {
       corpus = await makeQueryCorpus(home);
     },

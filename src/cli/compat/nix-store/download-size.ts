@@ -10,14 +10,20 @@ export async function downloadSizeOf(
   { session, call }: StoreScene,
   { sources }: RealisationPlan,
 ): Promise<number> {
+  const { signal } = call.context;
   const bySource = Map.groupBy(sources, ([, { uri }]) => uri);
   let total = 0;
   for (const configured of session.settings.substituters) {
     const paths = bySource.get(uriWithoutSecrets(configured))?.map(([path]): StorePath => path);
     if (paths === undefined) continue;
-    // Its narinfos are remembered since the plan was made.
-    const files = await readFileInfos(await session.open(configured), paths, call.context.signal);
-    for (const { fileSize = 0 } of files.values()) total += fileSize;
+    try {
+      // Its narinfos are remembered since the plan was made.
+      const files = await readFileInfos(await session.open(configured), paths, signal);
+      for (const { fileSize = 0 } of files.values()) total += fileSize;
+    } catch {
+      // One that has died since is told of when something is fetched from it.
+      signal.throwIfAborted();
+    }
   }
   return total;
 }

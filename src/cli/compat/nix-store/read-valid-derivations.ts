@@ -1,9 +1,13 @@
 /** Derivations as Nix reads them: one that isn't in the store is fetched first. */
+import { setImmediate as breathe } from 'node:timers/promises';
 import type { ByteString } from '../../../bytes/byte-string.ts';
 import type { Derivation } from '../../../format/derivation.ts';
 import type { StorePath } from '../../../format/store-path.ts';
 import { asLocalStore, realStoreDirOf } from '../../as-local-store.ts';
 import type { StoreScene } from './store-scene.ts';
+
+/** Files that are read before everything else gets its turn, a signal among it. */
+const AT_ONCE = 256;
 
 export interface DerivationsRead {
   readonly derivations: ReadonlyMap<StorePath, Derivation>;
@@ -37,8 +41,11 @@ export async function readValidDerivations(
     } else {
       const { readDerivationFile } = await import('../../../store/local/derivation-outputs.ts');
       const realDir = realStoreDirOf(local) ?? store.storeDir;
-      for (const drv of there) {
+      for (const [i, drv] of there.entries()) {
         derivations.set(drv, readDerivationFile(store.storeDir, realDir, drv));
+        if (i % AT_ONCE !== AT_ONCE - 1) continue;
+        await breathe();
+        signal.throwIfAborted();
       }
     }
   } catch (error) {

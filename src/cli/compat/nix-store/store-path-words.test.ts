@@ -49,6 +49,8 @@ test('nothing else is looked for', () => {
     ['dangling', 'not-found', /\/home\/gone" is not in the store/],
     ['hello/bin', 'not-found', /hello\/bin" is not in the store/],
     ['/nix/store', 'not-found', /"\/nix\/store" is not in the store/],
+    ['file/below', 'not-found', /is not in the store/],
+    ['zero\0', 'not-found', /is not in the store/],
     ['/nix/storefront/x', 'not-found', /is not in the store/],
     ['loop', 'not-found', /more than 1024 links/],
     ['/nix/store/short', 'corrupt', /too short/],

@@ -69,6 +69,8 @@ export function followWords(
 }
 
 function readLink(file: string): string | undefined {
+  // No file has such a name, but words on stdin may.
+  if (file.includes('\0')) return undefined;
   try {
     const isLink = lstatSync(file, { throwIfNoEntry: false })?.isSymbolicLink() === true;
     return isLink ? readlinkSync(file) : undefined;
