@@ -12,7 +12,7 @@ import {
   type StorePath,
 } from '../../../format/store-path.ts';
 import type { Store } from '../../../store/store.ts';
-import { translateOsError } from '../../../system/os-error.ts';
+import { errnoOf, translateOsError } from '../../../system/os-error.ts';
 import type { CommandContext } from '../../context.ts';
 
 /** As in Nix. */
@@ -75,6 +75,7 @@ function readLink(file: string): string | undefined {
     const isLink = lstatSync(file, { throwIfNoEntry: false })?.isSymbolicLink() === true;
     return isLink ? readlinkSync(file) : undefined;
   } catch (error) {
+    if (errnoOf(error) === 'ENOTDIR') return undefined;
     throw translateOsError(error, 'read', file);
   }
 }
