@@ -1,5 +1,5 @@
 /** `nix-store --export` and `--import` beside real Nix, and streams of one taken in by the other. */
-import assert from 'node:assert/strict';
+import assert, { AssertionError } from 'node:assert/strict';
 import { readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openBesideNix, type BesideNix } from '../../support/beside-nix.ts';
@@ -218,6 +218,7 @@ peerTest(
         await beside.compare('nix-store', ['--import', '--store', store], { input });
         await beside.compareStores('nix-store', ['--store', store, '--dump-db']);
       } catch (cause) {
+        if (nixCrashed(cause)) continue;
         throw new Error(`bit ${bit} of byte ${at}, FERRY_SEED=${seed}`, { cause });
       }
     }
@@ -261,6 +262,13 @@ for (const version of nixVersions) {
     assert.equal(imported.stdout.trim().split('\n').at(-1), application);
     await fresh.verify();
   });
+}
+
+/** By a list of billions of references Nix is ended by a signal; we say no. */
+function nixCrashed(error: unknown): boolean {
+  if (!(error instanceof AssertionError)) return false;
+  const [ours, theirs] = [error.actual, error.expected] as { status?: unknown }[];
+  return theirs?.status === null && ours?.status === 1;
 }
 
 async function requireSameBytes({ theirs, ours }: BesideNix, words: string): Promise<void> {
