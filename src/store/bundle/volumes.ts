@@ -151,9 +151,13 @@ export async function openVolumes(files: readonly string[]): Promise<BundleVolum
   const [first] = volumes;
   const part = first?.part;
   if (part === undefined && volumes.length > 1) {
-    throw new FerryError('usage', `"${first?.name ?? ''}" is a whole bundle, with others beside it`, {
-      hint: 'one bundle at a time, or the parts of one',
-    });
+    throw new FerryError(
+      'usage',
+      `"${first?.name ?? ''}" is a whole bundle, with others beside it`,
+      {
+        hint: 'one bundle at a time, or the parts of one',
+      },
+    );
   }
   const ordered = part === undefined ? volumes : orderParts(volumes.map(requirePart));
   const result = new BundleVolumes(ordered);
