@@ -9,7 +9,7 @@ import { mix } from './theme.ts';
 /** What isn't in focus is that near to the ground. */
 const DIM = 0.86;
 /** Beyond that edges are as thin as can be, which costs a fraction where there is no graphics card. */
-const WIDE_EDGES_MAX = 1_500;
+const WIDE_EDGES_MAX = 300;
 /** Pixels: what is smaller can't be pointed at. */
 const SIZE_MIN = 1.8;
 /** Discs on the ground are somewhat darker than tiles, which have no ground between them. */
@@ -74,11 +74,11 @@ export class GraphStyle {
         referrer: palette.referrerEdge,
       };
       const color = colours[part] ?? palette.text;
-      return { type: 'wide', color, size: 2, zIndex: part === 'chain' ? 3 : 2 };
+      return { type: 'wide', color, size: 0.6, zIndex: part === 'chain' ? 3 : 2 };
     }
     if (this.focus !== undefined) return { hidden: true };
     const share = found === undefined ? this.#edgeFade : 0.85;
     const color = mix(palette.edge, palette.ground, share);
-    return { type: this.#edgeType, color, size: 1, zIndex: 0 };
+    return { type: this.#edgeType, color, size: 0.3, zIndex: 0 };
   }
 }

@@ -2,7 +2,7 @@
  * A bundle on its way into a file, or into parts. Nothing has the name that was asked for before all is whole and on the
  * disk; until then it is called `.part`, stays after whatever ends us, and an export of the same goes on there.
  */
-import { closeSync, constants, fstatSync, fsyncSync, lstatSync, openSync, statSync } from 'node:fs';
+import { closeSync, constants, fstatSync, lstatSync, openSync, statSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { FerryError, isFerryError } from '../../error.ts';
@@ -17,6 +17,7 @@ import { partName, partsMax } from '../../format/bundle/part.ts';
 import { BundleReader } from '../../format/bundle/reader.ts';
 import { loadFlock, type Flock } from '../../system/flock.ts';
 import { translateOsError } from '../../system/os-error.ts';
+import { syncDirectory } from '../../system/sync-directory.ts';
 import { openThere, partialSuffix, PartFiles } from './part-files.ts';
 
 export interface BundleFilesOptions {
@@ -205,14 +206,5 @@ async function removeOlderParts(file: string, count: number): Promise<void> {
     await handle?.close();
     if (!isBundlePart(head)) return;
     await rm(name, { force: true });
-  }
-}
-
-function syncDirectory(directory: string): void {
-  const fd = openSync(directory, 'r');
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
   }
 }

@@ -2,12 +2,13 @@
  * One path on its way into the store: unpacked beside its final name, compared with what its info says, moved into
  * place. It isn't valid yet then; until it is registered its lock is held and whatever lies there may be removed.
  */
-import { closeSync, fsyncSync, lstatSync, openSync, renameSync } from 'node:fs';
+import { renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { FerryError, isFerryError, messageOf } from '../../error.ts';
 import { formatHash, hashesEqual, type Hash } from '../../format/hash.ts';
 import { isContentAddressed, type PathInfo } from '../../format/path-info.ts';
 import { hashPartOf, printStorePath, type StoreDir } from '../../format/store-path.ts';
+import { exists } from '../../system/exists.ts';
 import { translateOsError } from '../../system/os-error.ts';
 import type {
   ContentAddressRequest,
@@ -15,6 +16,7 @@ import type {
   TreeWorkers,
   UnpackRequest,
 } from '../../system/tree-jobs.ts';
+import { syncDirectory } from '../../system/sync-directory.ts';
 import { linksDirOf } from './links-dir.ts';
 
 export interface AddingContext {
@@ -162,17 +164,4 @@ function naming(
     });
   }
   return translateOsError(error, 'add', path);
-}
-
-function exists(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
-}
-
-function syncDirectory(path: string): void {
-  const fd = openSync(path, 'r');
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
 }

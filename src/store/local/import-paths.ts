@@ -7,14 +7,16 @@
  * Nix trusts whoever may import: a stream has no signatures, and the hash that a path is registered with is that of
  * the bytes that came.
  */
-import { closeSync, fsyncSync, lstatSync, openSync, renameSync } from 'node:fs';
+import { renameSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ByteReader } from '../../bytes/byte-reader.ts';
 import { FerryError, isFerryError, messageOf } from '../../error.ts';
 import { isDerivation, printStorePath, type StorePath } from '../../format/store-path.ts';
+import { exists } from '../../system/exists.ts';
 import { translateOsError } from '../../system/os-error.ts';
 import { unlessAborted } from '../../system/pause.ts';
 import type { TreeDigest } from '../../system/tree-jobs.ts';
+import { syncDirectory } from '../../system/sync-directory.ts';
 import { readExport } from '../../wire/export-stream.ts';
 import type { ExportTrailer } from '../../wire/export-trailer.ts';
 import type { ImportOptions } from '../store.ts';
@@ -336,18 +338,5 @@ function move(target: string, final: string, path: string): void {
     renameSync(target, final);
   } catch (error) {
     throw translateOsError(error, 'import', path);
-  }
-}
-
-function exists(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
-}
-
-function syncDirectory(path: string): void {
-  const fd = openSync(path, 'r');
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
   }
 }

@@ -4,7 +4,6 @@
  * the contents that it had nothing else changes; other contents are taken under the rules by which paths are added, and
  * the database is told.
  */
-import { closeSync, fsyncSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { FerryError, isFerryError } from '../../error.ts';
 import { hashesEqual } from '../../format/hash.ts';
@@ -12,6 +11,7 @@ import type { PathInfo } from '../../format/path-info.ts';
 import { printStorePath, type StorePath } from '../../format/store-path.ts';
 import { loadExchange, type Exchange } from '../../system/exchange.ts';
 import { unlessAborted } from '../../system/pause.ts';
+import { syncDirectory } from '../../system/sync-directory.ts';
 import type { CallOptions, NarStream, PathToAdd } from '../store.ts';
 import type { AddContext } from './add-paths.ts';
 import { requireProperAddress, unpackPath } from './adding.ts';
@@ -165,14 +165,5 @@ async function closeUnread(nar: NarStream): Promise<void> {
   } catch (error) {
     // A source that is broken says so when the next path is asked for.
     if (isFerryError(error, 'internal')) throw error;
-  }
-}
-
-function syncDirectory(path: string): void {
-  const fd = openSync(path, 'r');
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
   }
 }

@@ -1,7 +1,7 @@
 /** `nix-store --read-log`: how derivations were built, uncompressed. */
 import { FerryError } from '../../../error.ts';
-import { isDerivation, printStorePath, type StorePath } from '../../../format/store-path.ts';
-import type { Store } from '../../../store/store.ts';
+import { printStorePath } from '../../../format/store-path.ts';
+import { derivationOf } from '../derivation-of.ts';
 import { requireKnownFlags, type NixStoreOperation } from './operation.ts';
 import { followToStorePath } from './store-path-words.ts';
 import { withStore } from './store-scene.ts';
@@ -31,13 +31,3 @@ export const readLog: NixStoreOperation = {
     });
   },
 };
-
-/** Undefined for what nobody built. */
-async function derivationOf(
-  store: Store,
-  path: StorePath,
-  signal: AbortSignal,
-): Promise<StorePath | undefined> {
-  if (isDerivation(path)) return path;
-  return (await store.queryPathInfos([path], { signal })).get(path)?.deriver;
-}

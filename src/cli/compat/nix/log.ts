@@ -1,10 +1,11 @@
 /** `nix log` and `nix store copy-log`: logs of builds. */
 import { FerryError, messageOf } from '../../../error.ts';
-import { isDerivation, printStorePath, type StorePath } from '../../../format/store-path.ts';
+import { printStorePath, type StorePath } from '../../../format/store-path.ts';
 import type { Store } from '../../../store/store.ts';
 import { printable } from '../../errors.ts';
 import { openSession } from '../../session.ts';
 import { say } from '../../context.ts';
+import { derivationOf } from '../derivation-of.ts';
 import { nixUsage } from '../nix-words.ts';
 import { findInstallables, pathsOf } from './installables.ts';
 import { PROGRAM } from './parse-verb-words.ts';
@@ -105,13 +106,3 @@ export const storeCopyLog: NixVerb = defineVerb({
     return 0;
   },
 });
-
-/** Undefined for what nobody built. */
-async function derivationOf(
-  store: Store,
-  path: StorePath,
-  signal: AbortSignal,
-): Promise<StorePath | undefined> {
-  if (isDerivation(path)) return path;
-  return (await store.queryPathInfos([path], { signal })).get(path)?.deriver;
-}
