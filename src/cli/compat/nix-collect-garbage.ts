@@ -15,7 +15,8 @@ import {
 } from '../../store/local/profile-generations.ts';
 import { collectAsNix, printGarbage } from './collect-as-nix.ts';
 import { parseNixBytes } from './nix-bytes.ts';
-import { nixUsage, parseNixWords, versionLine, withNixStatus } from './nix-words.ts';
+import { answerInstead } from './drop-in-help.ts';
+import { nixUsage, parseNixWords, withNixStatus } from './nix-words.ts';
 
 const PROGRAM = 'nix-collect-garbage';
 const DAY_SECONDS = 24 * 3600;
@@ -66,11 +67,14 @@ async function run(outer: CommandContext, words: readonly string[]): Promise<num
     maxFreed: undefined,
   };
   const common = parseNixWords(PROGRAM, words, (word, next) => takeWord(wanted, word, next));
-  if (common.asks === 'version') {
-    await outer.stdout.write(versionLine(PROGRAM));
-    return 0;
+  if (common.asks !== undefined) {
+    const summary = 'Delete what nothing needs';
+    return await answerInstead(outer, common.asks, {
+      program: PROGRAM,
+      summary,
+      command: nixCollectGarbage,
+    });
   }
-  if (common.asks === 'help') return await printHelp(outer);
   const { isDryRun, maxFreed } = wanted;
   if (maxFreed !== undefined && isDryRun) {
     throw nixUsage(PROGRAM, 'options --max-freed and --dry-run cannot be combined');
@@ -146,12 +150,4 @@ function timeOf(text: string): number {
   const days = /^\+?(\d{1,9})d$/.exec(text)?.[1];
   if (days === undefined || Number(days) < 1) throw nixUsage(PROGRAM, invalid);
   return Math.floor(Date.now() / 1000) - Number(days) * DAY_SECONDS;
-}
-
-async function printHelp(context: CommandContext): Promise<number> {
-  const { commandHelp } = await import('../help.ts');
-  const style = { width: context.stdout.width(), heading: (text: string) => text };
-  const summary = 'Delete what nothing needs';
-  await context.stdout.write(commandHelp(PROGRAM, summary, nixCollectGarbage, style));
-  return 0;
 }

@@ -7,7 +7,8 @@ import { FerryError } from '../../error.ts';
 import { defineDropIn, type Command } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 import { runCopy } from '../run-copy.ts';
-import { nixUsage, parseNixWords, versionLine, withNixStatus } from './nix-words.ts';
+import { answerInstead } from './drop-in-help.ts';
+import { nixUsage, parseNixWords, withNixStatus } from './nix-words.ts';
 
 const PROGRAM = 'nix-copy-closure';
 
@@ -69,11 +70,14 @@ async function run(outer: CommandContext, words: readonly string[]): Promise<num
     warnings: [],
   };
   const common = parseNixWords(PROGRAM, words, (word) => takeWord(wanted, word));
-  if (common.asks === 'version') {
-    await outer.stdout.write(versionLine(PROGRAM));
-    return 0;
+  if (common.asks !== undefined) {
+    const summary = 'Copy a closure to or from another machine by ssh';
+    return await answerInstead(outer, common.asks, {
+      program: PROGRAM,
+      summary,
+      command: nixCopyClosure,
+    });
   }
-  if (common.asks === 'help') return await printHelp(outer);
   for (const warning of wanted.warnings) await outer.stderr.write(`${warning}\n`);
   if (wanted.host === undefined) throw nixUsage(PROGRAM, 'no host name specified');
   const there = hostUri(wanted.host);
@@ -136,13 +140,4 @@ function hostUri(host: string): string {
   const uri = `ssh://${host}`;
   if (parseStoreUri(uri).kind !== 'ssh') throw new FerryError('usage', `"${host}" is not a host`);
   return uri;
-}
-
-async function printHelp(context: CommandContext): Promise<number> {
-  const { commandHelp } = await import('../help.ts');
-  const style = { width: context.stdout.width(), heading: (text: string) => text };
-  await context.stdout.write(
-    commandHelp(PROGRAM, 'Copy a closure to or from another machine by ssh', nixCopyClosure, style),
-  );
-  return 0;
 }

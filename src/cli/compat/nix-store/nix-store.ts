@@ -5,7 +5,8 @@
 import { defineDropIn, type Command, type OptionSpec } from '../../command.ts';
 import type { CommandContext } from '../../context.ts';
 import { wordsOf } from '../../words.ts';
-import { nixUsage, parseNixWords, versionLine, withNixStatus } from '../nix-words.ts';
+import { answerInstead } from '../drop-in-help.ts';
+import { nixUsage, parseNixWords, withNixStatus } from '../nix-words.ts';
 import { findOperation, operationTable, type OperationEntry } from './operation-table.ts';
 import { PROGRAM } from './operation.ts';
 
@@ -58,11 +59,14 @@ async function run(outer: CommandContext, input: readonly string[]): Promise<num
     else words.push(word);
     return true;
   });
-  if (common.asks === 'version') {
-    await outer.stdout.write(versionLine(PROGRAM));
-    return 0;
+  if (common.asks !== undefined) {
+    const summary = 'Ask, change and check a store';
+    return await answerInstead(outer, common.asks, {
+      program: PROGRAM,
+      summary,
+      command: nixStore,
+    });
   }
-  if (common.asks === 'help') return await printHelp(outer);
   if (operation === undefined) throw nixUsage(PROGRAM, 'no operation specified');
   if (stdinAt !== undefined && operation.takesStdin !== true) {
     words.splice(stdinAt, 0, ...(await wordsOf(outer.stdin)));
@@ -82,13 +86,4 @@ function optionsOf(entries: readonly OperationEntry[]): Record<string, OptionSpe
     return [name, { help, ...(short === undefined ? {} : { short }) }];
   });
   return Object.fromEntries(options);
-}
-
-async function printHelp(context: CommandContext): Promise<number> {
-  const { commandHelp } = await import('../../help.ts');
-  const style = { width: context.stdout.width(), heading: (text: string) => text };
-  await context.stdout.write(
-    commandHelp(PROGRAM, 'Ask, change and check a store', nixStore, style),
-  );
-  return 0;
 }
