@@ -1,6 +1,8 @@
 /**
  * GC roots: what keeps paths from being deleted. Links below `gcroots` and `profiles`, what running programs use, and the
  * temporary roots of live processes. (Nix manual, "Garbage Collector Roots".)
+ *
+ * Names are bytes while they are followed: a link whose name, or target, is no UTF-8 is a root like any other.
  */
 import {
   closeSync,
@@ -14,9 +16,11 @@ import {
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { setImmediate as breathe } from 'node:timers/promises';
+import { fromByteString, utf8ByteString, type ByteString } from '../../bytes/byte-string.ts';
 import { isStorePathBaseName, type StoreDir, type StorePath } from '../../format/store-path.ts';
 import { closeAndRemoveLockFile, type Flock } from '../../system/flock.ts';
 import { errnoOf, translateOsError } from '../../system/os-error.ts';
+import { displayPath, toPathLike } from '../../system/tree/byte-path.ts';
 import type { CallOptions } from '../store.ts';
 import { runningPrograms } from './running-programs.ts';
 
@@ -59,98 +63,101 @@ export async function findRoots(
 ): Promise<Roots> {
   const { storeDir, realDir, stateDir } = locations;
   const { signal } = options;
-  const directories = options.purpose === 'list' ? [storeDir] : [storeDir, realDir];
-  const search = new RootSearch(directories, join(stateDir, 'gcroots/auto'), options);
-  for (const name of ['gcroots', 'profiles']) await search.takeLinksBelow(join(stateDir, name));
+  const directories = (options.purpose === 'list' ? [storeDir] : [storeDir, realDir]).map(
+    utf8ByteString,
+  );
+  const state = utf8ByteString(stateDir);
+  const search = new RootSearch(directories, joined(state, 'gcroots/auto'), options);
+  for (const name of ['gcroots', 'profiles']) await search.takeLinksBelow(joined(state, name));
   for await (const { text, holder } of runningPrograms(directories)) {
     signal?.throwIfAborted();
-    search.take(text, holder);
+    search.take(text, utf8ByteString(holder));
   }
   return search.roots;
 }
 
 class RootSearch {
   readonly roots: Roots = new Map();
-  readonly #directories: readonly string[];
-  readonly #auto: string;
+  readonly #directories: readonly ByteString[];
+  readonly #auto: ByteString;
   readonly #options: FindRootsOptions;
 
-  constructor(directories: readonly string[], auto: string, options: FindRootsOptions) {
+  constructor(directories: readonly ByteString[], auto: ByteString, options: FindRootsOptions) {
     this.#directories = directories;
     this.#auto = auto;
     this.#options = options;
   }
 
   /** @returns whether the text is a path in the store, or below one. */
-  take(text: string, holder: string): boolean {
+  take(text: ByteString, holder: ByteString): boolean {
     for (const directory of this.#directories) {
       if (!text.startsWith(`${directory}/`)) continue;
       const path = pathWithin(directory, text);
-      if (path !== undefined) addRoot(this.roots, path, holder);
+      if (path !== undefined) addRoot(this.roots, path, textOf(holder));
       return true;
     }
     return false;
   }
 
-  async takeLinksBelow(top: string): Promise<void> {
+  async takeLinksBelow(top: ByteString): Promise<void> {
     const { signal } = this.#options;
-    const stack: { directory: string; depth: number }[] = [{ directory: top, depth: 0 }];
+    const stack: { directory: ByteString; depth: number }[] = [{ directory: top, depth: 0 }];
     for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
       signal?.throwIfAborted();
       await breathe();
       const { directory, depth } = next;
       for (const entry of this.#entriesOf(directory)) {
-        const file = join(directory, entry.name);
+        const file = joined(directory, entry.name);
         if (entry.isDirectory()) {
           if (depth < DEPTH_MAX) stack.push({ directory: file, depth: depth + 1 });
         } else if (entry.isSymbolicLink()) {
           this.#takeLink(file);
         } else if (entry.isFile() && isStorePathBaseName(entry.name)) {
-          addRoot(this.roots, entry.name, file);
+          addRoot(this.roots, entry.name, textOf(file));
         }
       }
     }
   }
 
   /** A link into the store is a root; so is one to such a link, for as long as that is there. */
-  #takeLink(file: string): void {
+  #takeLink(file: ByteString): void {
     try {
-      const target = readlinkSync(file);
+      const target = targetOf(file);
       if (this.take(target, file)) return;
-      const indirect = resolve(dirname(file), target);
+      const indirect = resolve(dirname(file), target) as ByteString;
       const stat = statOf(indirect);
       if (stat === undefined) this.#dropStale(file, indirect);
-      else if (stat.isSymbolicLink()) this.take(readlinkSync(indirect), indirect);
+      else if (stat.isSymbolicLink()) this.take(targetOf(indirect), indirect);
     } catch (error) {
       if (!UNREADABLE.includes(errnoOf(error) ?? '')) {
-        throw translateOsError(error, 'read the GC root', file);
+        throw translateOsError(error, 'read the GC root', displayPath(file));
       }
-      this.#options.onEvent?.({ type: 'unreadable-root', link: file });
+      this.#options.onEvent?.({ type: 'unreadable-root', link: textOf(file) });
     }
   }
 
-  #dropStale(link: string, target: string): void {
+  #dropStale(link: ByteString, target: ByteString): void {
     const { removeStale = false, onEvent } = this.#options;
     if (!removeStale || !link.startsWith(`${this.#auto}/`)) return;
-    onEvent?.({ type: 'removing-stale-link', link, target });
+    onEvent?.({ type: 'removing-stale-link', link: textOf(link), target: textOf(target) });
     try {
-      unlinkSync(link);
+      unlinkSync(toPathLike(link));
     } catch {
       // It holds nothing, whether it is there or not.
     }
   }
 
-  #entriesOf(directory: string): Dirent[] {
+  #entriesOf(directory: ByteString): Dirent[] {
     try {
-      return readdirSync(directory, { withFileTypes: true });
+      return readdirSync(toPathLike(directory), { encoding: 'latin1', withFileTypes: true });
     } catch (error) {
       const errno = errnoOf(error) ?? '';
       const isGone = errno === 'ENOENT' || errno === 'ENOTDIR';
       // Who can't see all the roots must not delete what they hold.
       if (!isGone && !(this.#options.purpose === 'list' && errno === 'EACCES')) {
-        throw translateOsError(error, 'look for GC roots in', directory);
+        throw translateOsError(error, 'look for GC roots in', displayPath(directory));
       }
-      if (!isGone) this.#options.onEvent?.({ type: 'unreadable-root', link: directory });
+      if (!isGone) this.#options.onEvent?.({ type: 'unreadable-root', link: textOf(directory) });
       return [];
     }
   }
@@ -171,10 +178,23 @@ function pathWithin(directory: string, text: string): StorePath | undefined {
   return isStorePathBaseName(name) ? name : undefined;
 }
 
+function joined(directory: ByteString, name: string): ByteString {
+  return join(directory, name) as ByteString;
+}
+
+function targetOf(link: ByteString): ByteString {
+  return readlinkSync(toPathLike(link), 'latin1') as ByteString;
+}
+
+/** As people and Nix's protocol have it. */
+function textOf(name: ByteString): string {
+  return Buffer.from(fromByteString(name)).toString('utf8');
+}
+
 /** @throws what the system says, but where nothing is there. */
-function statOf(file: string): ReturnType<typeof lstatSync> | undefined {
+function statOf(file: ByteString): ReturnType<typeof lstatSync> | undefined {
   try {
-    return lstatSync(file);
+    return lstatSync(toPathLike(file));
   } catch (error) {
     if (['ENOENT', 'ENOTDIR'].includes(errnoOf(error) ?? '')) return undefined;
     throw error;

@@ -4,18 +4,17 @@
  */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { setImmediate as breathe } from 'node:timers/promises';
+import type { ByteString } from '../../bytes/byte-string.ts';
 import { isFerryError } from '../../error.ts';
 import { startProcess } from '../../system/process.ts';
 
 /** A text that may be a path in a store, with what follows it. */
 export interface Use {
-  readonly text: string;
+  readonly text: ByteString;
   /** Where it stands, as Nix calls it: `/proc/123/environ`, `/proc/123/fd/4`. */
   readonly holder: string;
 }
 
-/** Bytes of an environment that are looked at. */
-const ENVIRONMENT_MAX = 4 << 20;
 /** Files of the kernel that may name programs. */
 const KERNEL_FILES = ['modprobe', 'fbsplash', 'poweroff_cmd'];
 /** A line of `/proc/PID/maps` with the file that is mapped; one that was removed since has a remark behind it. */
@@ -24,7 +23,7 @@ const MAPPED_FILE = /^\s*(?:\S+\s+){5}(\/.*)(?<! \(deleted\))$/;
 /**
  * Texts below one of the directories; some come several times. Programs of other users can only be looked into by root.
  */
-export async function* runningPrograms(directories: readonly string[]): AsyncGenerator<Use> {
+export async function* runningPrograms(directories: readonly ByteString[]): AsyncGenerator<Use> {
   const isInStore = ({ text }: Use): boolean =>
     directories.some((directory) => text.startsWith(`${directory}/`));
   if (process.platform !== 'linux') {
@@ -42,12 +41,12 @@ export async function* runningPrograms(directories: readonly string[]): AsyncGen
     yield* filesOf(`/proc/${id}`).filter(isInStore);
     const environment = `/proc/${id}/environ`;
     for (const text of textOf(environment).match(mentions) ?? []) {
-      yield { text, holder: environment };
+      yield { text: text as ByteString, holder: environment };
     }
   }
   for (const name of KERNEL_FILES) {
     const holder = `/proc/sys/kernel/${name}`;
-    const use = { text: textOf(holder).trim(), holder };
+    const use = { text: textOf(holder).trim() as ByteString, holder };
     if (isInStore(use)) yield use;
   }
 }
@@ -65,7 +64,7 @@ function filesOf(own: string): Use[] {
   }
   for (const line of textOf(`${own}/maps`).split('\n')) {
     const text = MAPPED_FILE.exec(line)?.[1];
-    if (text !== undefined) uses.push({ text, holder: `${own}/maps` });
+    if (text !== undefined) uses.push({ text: text as ByteString, holder: `${own}/maps` });
   }
   return uses;
 }
@@ -78,17 +77,18 @@ function numbersIn(directory: string): string[] {
   }
 }
 
-function linkTarget(file: string): string | undefined {
+function linkTarget(file: string): ByteString | undefined {
   try {
-    return readlinkSync(file);
+    return readlinkSync(file, 'latin1') as ByteString;
   } catch {
     return undefined;
   }
 }
 
+/** All of it, which the kernel limits: what a program with many mappings uses may stand at the very end. */
 function textOf(file: string): string {
   try {
-    return readFileSync(file, 'latin1').slice(0, ENVIRONMENT_MAX);
+    return readFileSync(file, 'latin1');
   } catch {
     return '';
   }
@@ -108,7 +108,8 @@ async function* openFilesByLsof(): AsyncGenerator<Use> {
     for await (const chunk of lsof.readable) {
       const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
       rest = lines.pop() ?? '';
-      for (const line of lines) if (line.startsWith('n/')) yield { text: line.slice(1), holder };
+      for (const line of lines)
+        if (line.startsWith('n/')) yield { text: line.slice(1) as ByteString, holder };
     }
     await lsof.close();
   } catch (error) {
