@@ -100,6 +100,17 @@ describe('importing an export stream', async () => {
     }
   });
 
+  test('leaves whole what is valid where whoever is told of it fails', async () => {
+    await withStore(async (store) => {
+      const onImported = (): void => {
+        throw new Error('nobody listens');
+      };
+      const importing = store.importPaths?.(new ByteReader(chunksOf(stream)), { onImported });
+      await assert.rejects(importing ?? Promise.resolve(), /nobody listens/);
+      await requireSound(store, all);
+    });
+  });
+
   test('of nothing is fine, and leaves the reader behind its end', async () => {
     await withStore(async (store) => {
       assert.deepEqual(await importInto(store, u64(0)), []);

@@ -285,10 +285,13 @@ class ImportRun {
       () => store.registrar.register(registrations, now),
       signal,
     );
-    for (const [path, { lock, registration }] of batch) {
-      if (failures.has(path)) continue;
+    const valid = batch.filter(([path]) => !failures.has(path));
+    // First of all: what is valid is in no batch any more, or an error below would have its contents removed.
+    for (const [path, { lock }] of valid) {
       lock.release();
       this.#batch.delete(path);
+    }
+    for (const [path, { registration }] of valid) {
       this.#options.onImported?.(path, { wasValid: false, narSize: registration.info.narSize });
     }
     const [failure] = failures.values();
