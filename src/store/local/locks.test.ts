@@ -114,7 +114,9 @@ test('a collector that runs is told, and answers when it may go on', async () =>
   using roots = openTempRoots(flock, stateDir, defaultStoreDir);
   const added = roots.add([A, B]);
   await sleep(20);
+  const file = join(stateDir, 'temproots', String(process.pid));
   const heard: string[] = [];
+  const written: string[] = [];
   let attempts = 0;
   const server = createServer((socket) => {
     socket.on('error', () => {});
@@ -125,6 +127,7 @@ test('a collector that runs is told, and answers when it may go on', async () =>
     }
     socket.on('data', (chunk) => {
       heard.push(chunk.toString());
+      written.push(readFileSync(file, 'latin1'));
       setTimeout(() => socket.write('1'), 10);
       setTimeout(() => socket.write('1'), 20);
     });
@@ -136,8 +139,9 @@ test('a collector that runs is told, and answers when it may go on', async () =>
   await added;
   server.close();
   assert.equal(heard.join(''), `/nix/store/${A}\n/nix/store/${B}\n`);
-  const file = join(stateDir, 'temproots', String(process.pid));
-  assert.equal(readFileSync(file, 'latin1'), `/nix/store/${A}\0/nix/store/${B}\0`);
+  // The next collection, which may begin with the answer, reads them.
+  assert.equal(written[0], `/nix/store/${A}\0/nix/store/${B}\0`);
+  assert.equal(readFileSync(file, 'latin1'), written[0]);
   closeSync(directory);
   closeSync(lock);
 });
@@ -152,6 +156,11 @@ test('waiting for a collector that does not listen ends with an abort', async ()
   const added = roots.add([A], abort.signal);
   setTimeout(() => abort.abort(reason), 20);
   await assert.rejects(added, reason);
+  // It is written down, but that collector knows nothing of it: who wants it again waits again.
+  const again = new AbortController();
+  const addedAgain = roots.add([A], again.signal);
+  setTimeout(() => again.abort(reason), 20);
+  await assert.rejects(addedAgain, reason);
   closeSync(lock);
 });
 

@@ -62,6 +62,9 @@ export function openTempRoots(flock: Flock, stateDir: string, storeDir: StoreDir
 function makeTempRoots(flock: Flock, stateDir: string, storeDir: StoreDir): TempRoots {
   const directory = join(stateDir, 'temproots');
   const file = join(directory, String(process.pid));
+  /** In the file. */
+  const written = new Set<StorePath>();
+  /** In the file, and known to the collection that ran, if one did. */
   const held = new Set<StorePath>();
   let collectorLock: number | undefined;
   let opened: Promise<number> | undefined;
@@ -102,7 +105,7 @@ function makeTempRoots(flock: Flock, stateDir: string, storeDir: StoreDir): Temp
       throw translateOsError(error, 'write', file);
     }
     size += bytes.length;
-    for (const path of paths) held.add(path);
+    for (const path of paths) written.add(path);
   };
 
   const remove = (fd: number): void => {
@@ -129,21 +132,24 @@ function makeTempRoots(flock: Flock, stateDir: string, storeDir: StoreDir): Temp
       opened = undefined;
       throw error;
     }
-    const write = (): void => {
-      const added = paths.filter((path) => !held.has(path));
-      if (added.length > 0) append(fd, added);
+    const settle = (): void => {
+      for (const path of paths) held.add(path);
       act?.();
     };
+    // Before anybody is asked: a collection that begins as soon as the one that answers has ended finds them here.
+    const added = paths.filter((path) => !written.has(path));
+    if (added.length > 0) append(fd, added);
     collectorLock ??= openLockFile(join(stateDir, 'gc.lock'));
     while (!flock.tryLock(collectorLock, 'shared')) {
-      if (await announce(stateDir, storeDir, paths, signal)) {
-        write();
-        return;
-      }
+      const isKnown = await announce(stateDir, storeDir, paths, signal);
+      if (isClosed) throw new FerryError('internal', 'temporary roots are closed');
+      if (!isKnown) continue;
+      settle();
+      return;
     }
-    // No collection can begin until it is written down.
+    // No collection runs, and none can begin until this is over.
     try {
-      write();
+      settle();
     } finally {
       flock.unlock(collectorLock);
     }
