@@ -94,7 +94,8 @@ class RepairRun {
     const { store, realDir, heldLocks, storeDir } = this.#context;
     const { onBytes, signal } = this.#options;
     const { path } = info;
-    await store.tempRoots.add([path], signal);
+    // What new contents refer to must still be valid when the database is told of them.
+    await store.tempRoots.add([path, ...info.references], signal);
     const lock = heldLocks.has(path)
       ? undefined
       : await lockPath(store.flock, join(realDir, path), signal);
