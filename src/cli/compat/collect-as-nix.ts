@@ -82,6 +82,7 @@ export async function collectAsNix(
  */
 export async function deleteAsNix(
   context: CommandContext,
+  { settings }: Session,
   store: Store,
   paths: readonly StorePath[],
   { ignoreLiveness }: { readonly ignoreLiveness: boolean },
@@ -104,7 +105,9 @@ export async function deleteAsNix(
     const line = lineOf(local, event);
     if (context.verbosity >= 0 && line !== undefined) output.line(line);
   };
-  const deleted = await local.deletePaths(paths, { ignoreLiveness, signal, onEvent });
+  const { keepOutputs, keepDerivations } = settings;
+  const keep = { keepOutputs, keepDerivations };
+  const deleted = await local.deletePaths(paths, { ignoreLiveness, keep, signal, onEvent });
   await output.settled();
   await printGarbage(context, deleted, { isDryRun: false });
 }

@@ -4,6 +4,7 @@ import {
   mkdirSync,
   readdirSync,
   readlinkSync,
+  renameSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -20,6 +21,7 @@ import { openLocalStores } from '../../../test/support/local-stores.ts';
 import { makeTempDirectory, type TempDirectory } from '../../../test/support/temp.ts';
 import { messageOf } from '../../error.ts';
 import type { StorePath } from '../../format/store-path.ts';
+import { openSqlite } from '../../system/sqlite.ts';
 import type { DeleteEvent } from './delete-paths.ts';
 import type { LocalStore } from './local-store.ts';
 import { addGeneration } from './profile.ts';
@@ -200,3 +202,70 @@ test('logs are read as text or from bzip2, and kept once', () =>
     assert.ok(other !== undefined);
     assert.equal(Buffer.from(await readAll(other)).toString(), 'packed\n');
   }));
+
+test('a derivation and its outputs keep each other as settings say', () => {
+  const drv = samplePath('made-by');
+  const out = samplePath('made');
+  const OUT = out.info.path;
+  const DRV = `${drv.info.path}.drv` as StorePath;
+  return withStore(
+    async (store, temp) => {
+      // What a derivation is to the database, whatever is in it.
+      renameSync(store.toRealPath(drv.info.path), store.toRealPath(DRV));
+      {
+        using db = openSqlite(temp.join('nix/var/nix/db/db.sqlite'), {
+          access: 'read-write',
+          useWal: true,
+          sync: false,
+        });
+        await db.transaction(() => {
+          db.execute(
+            `update ValidPaths set path = '/nix/store/${DRV}' where path = '/nix/store/${drv.info.path}'`,
+          );
+          db.execute(
+            `insert into DerivationOutputs select id, 'out', '/nix/store/${OUT}' from ValidPaths where path = '/nix/store/${DRV}'`,
+          );
+        });
+      }
+      const keep = { keepOutputs: true, keepDerivations: true };
+      for (const path of [DRV, OUT]) {
+        const { paths, failure } = await store.deletePaths([path], { keep });
+        assert.deepEqual(paths, []);
+        assert.match(messageOf(failure), /still alive/);
+      }
+      const derivations = { ...keep, keepOutputs: false };
+      const { paths } = await store.deletePaths([DRV, OUT], { keep: derivations });
+      assert.deepEqual(paths, [OUT, DRV]);
+    },
+    drv,
+    { ...out, info: { ...out.info, deriver: DRV } },
+  );
+});
+
+test('nothing but references counts where liveness is ignored', () => {
+  const drv = samplePath('made-by');
+  const out = samplePath('made');
+  return withStore(
+    async (store, temp) => {
+      {
+        using db = openSqlite(temp.join('nix/var/nix/db/db.sqlite'), {
+          access: 'read-write',
+          useWal: true,
+          sync: false,
+        });
+        await db.transaction(() => {
+          db.execute(
+            `insert into DerivationOutputs select id, 'out', '/nix/store/${out.info.path}' from ValidPaths where path = '/nix/store/${drv.info.path}'`,
+          );
+        });
+      }
+      const keep = { keepOutputs: true, keepDerivations: true };
+      const one = await store.deletePaths([out.info.path], { keep });
+      assert.deepEqual(one.paths, []);
+      const two = await store.deletePaths([out.info.path], { keep, ignoreLiveness: true });
+      assert.deepEqual(two.paths, [out.info.path]);
+    },
+    drv,
+    out,
+  );
+});

@@ -3,18 +3,30 @@
  * is held meanwhile, as Nix holds it: `collect-garbage-lock.ts`.
  */
 import { FerryError } from '../../error.ts';
-import { hashPartOf, printStorePath, type StorePath } from '../../format/store-path.ts';
+import {
+  hashPartOf,
+  isDerivation,
+  printStorePath,
+  type StorePath,
+} from '../../format/store-path.ts';
 import type { CallOptions } from '../store.ts';
 import type { CollectContext } from './collect-garbage.ts';
 import type { Candidate } from './collect-garbage-candidates.ts';
 import { removeUnusedLinks } from './collect-garbage-links.ts';
+import type { KeepSettings } from './collect-garbage-liveness.ts';
 import { lockCollector } from './collect-garbage-lock.ts';
 import { makeRemover } from './collect-garbage-removal.ts';
+import type { StoreQueries } from './queries.ts';
 import { findRoots, findTempRoots } from './roots.ts';
 
 export interface DeleteOptions extends CallOptions {
   /** Also what roots hold; not what other paths refer to. */
   readonly ignoreLiveness?: boolean | undefined;
+  /**
+   * What else needs a path, as Nix has it: a derivation its outputs, outputs their derivation. It counts for nothing
+   * where liveness is ignored. Default: nothing else.
+   */
+  readonly keep?: KeepSettings | undefined;
   /** Something begins, in the order in which it happens. */
   readonly onEvent?: ((event: DeleteEvent) => void) | undefined;
 }
@@ -70,9 +82,10 @@ export async function deletePaths(
   });
   const isNeeded = (path: StorePath): boolean =>
     !wanted.has(path) || isRoot(path) || announced.has(path);
+  const keep = options.ignoreLiveness === true ? undefined : options.keep;
   try {
     for (const path of wanted) {
-      await remove(await withReferrers(context, path, { isNeeded, deleted }));
+      await remove(await withReferrers(context, path, { isNeeded, deleted, keep }));
       if (kept.length > 0) throw alive(context, path);
     }
   } catch (failure) {
@@ -91,9 +104,8 @@ async function rootsAmong(
   wanted: ReadonlySet<StorePath>,
   { ignoreLiveness = false, signal }: DeleteOptions,
 ): Promise<(path: StorePath) => boolean> {
-  const temporary = new Set(
-    Array.from(findTempRoots(context.store.flock, context).keys(), hashPartOf),
-  );
+  const holders = findTempRoots(context.store.flock, context, { removeStale: true });
+  const temporary = new Set(Array.from(holders.keys(), hashPartOf));
   const roots =
     ignoreLiveness || wanted.size === 0
       ? undefined
@@ -104,16 +116,17 @@ async function rootsAmong(
 interface Judgement {
   readonly isNeeded: (path: StorePath) => boolean;
   readonly deleted: ReadonlySet<StorePath>;
+  readonly keep: KeepSettings | undefined;
 }
 
 /**
- * The path with all that refers to it, referrers first.
+ * The path with all that refers to it, or needs it as settings say, those first.
  * @throws FerryError `conflict` where one of them is needed
  */
 async function withReferrers(
   context: CollectContext,
   start: StorePath,
-  { isNeeded, deleted }: Judgement,
+  { isNeeded, deleted, keep }: Judgement,
 ): Promise<Candidate[]> {
   const { db, queries } = context.store;
   const order: Candidate[] = [];
@@ -125,7 +138,7 @@ async function withReferrers(
     isMet.add(path);
     const [isValid, referrers] = await db.read(() => [
       queries.isValid(path),
-      queries.referrersOf(path),
+      [...queries.referrersOf(path), ...keptWith(queries, path, keep)],
     ]);
     const candidate: Candidate = isValid
       ? { kind: 'path', name: path, narSize: 0 }
@@ -143,6 +156,19 @@ async function withReferrers(
     stack.pop();
   }
   return order;
+}
+
+/** What needs a path without referring to it. */
+function keptWith(
+  queries: StoreQueries,
+  path: StorePath,
+  keep: KeepSettings | undefined,
+): StorePath[] {
+  const outputs =
+    keep?.keepDerivations === true && isDerivation(path)
+      ? queries.outputsOf(path).filter((output) => queries.infoOf(output)?.deriver === path)
+      : [];
+  return keep?.keepOutputs === true ? [...outputs, ...queries.deriversOf(path)] : outputs;
 }
 
 function alive({ storeDir }: CollectContext, path: StorePath): FerryError {

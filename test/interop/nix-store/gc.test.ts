@@ -209,6 +209,27 @@ peerTest('particular paths are deleted as by Nix', { nix: ['2.34'] }, async (nix
   }
 });
 
+peerTest(
+  'derivations and outputs are kept from deletion as by Nix',
+  { nix: ['2.34'] },
+  async (nix) => {
+    await using beside = await openBesideNix(nix('2.34'));
+    const { link, linkDrv, application, applicationDrv, development } = beside.closure;
+    for (const words of [
+      `--delete ${linkDrv}`,
+      `--delete ${applicationDrv} ${application}`,
+      `--delete ${link} --option keep-outputs true`,
+      `--delete ${link} ${linkDrv} --option keep-outputs true`,
+      `--delete ${development} --option keep-outputs true --option keep-derivations false`,
+      `--delete ${development}`,
+      `--delete ${applicationDrv} --option keep-derivations false`,
+    ]) {
+      await beside.compare('nix-store', words);
+      await requireSameLeft(beside);
+    }
+  },
+);
+
 peerTest('equal files free what they take once, as in Nix', { nix: ['2.34'] }, async (nix) => {
   await using beside = await openBesideNix(nix('2.34'), {
     async prepare(home) {

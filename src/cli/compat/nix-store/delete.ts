@@ -11,7 +11,7 @@ export const deleteOperation: NixStoreOperation = {
     const store = await session.open(uri);
     const paths = words.map((word) => resolveIn(context, store, word).path);
     const ignoreLiveness = flags.includes('--ignore-liveness');
-    await deleteAsNix(context, store, [...new Set(paths)], { ignoreLiveness });
+    await deleteAsNix(context, session, store, [...new Set(paths)], { ignoreLiveness });
     return 0;
   },
 };

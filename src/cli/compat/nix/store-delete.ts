@@ -28,14 +28,14 @@ export const storeDelete: NixVerb = defineVerb({
     },
   ],
   run: async (call, words, options) =>
-    await withStore(call, async (store) => {
+    await withStore(call, async (store, session) => {
       const { signal } = call.context;
       const named = await namedPaths(call, store, words, options);
       const paths = options.recursive
         ? [...(await computeClosure(store, named, { signal })).keys()]
         : named;
       const hasRoots = asLocalStore(store) !== undefined || asDaemonStore(store) !== undefined;
-      if (hasRoots) await deleteAsNix(call.context, store, paths, options);
+      if (hasRoots) await deleteAsNix(call.context, session, store, paths, options);
       else await deleteFromCache(call, store, paths);
       return 0;
     }),
