@@ -73,7 +73,17 @@ async function viewHere(
 }
 
 /** A daemon tells what is dead and which roots there are; the ways between them are found here. */
-function viewByDaemon(store: DaemonStore, { signal }: GarbageViewOptions): GarbageView {
+function viewByDaemon(
+  store: DaemonStore,
+  { signal, withoutLinks }: GarbageViewOptions,
+): GarbageView {
+  if (withoutLinks !== undefined && withoutLinks.size > 0) {
+    throw new FerryError(
+      'unsupported',
+      `cannot tell what "${store.uri}" would delete without old generations`,
+      { store: store.uri, hint: 'run it as root, with --store local' },
+    );
+  }
   return {
     async garbage({ measure }) {
       if (measure) {

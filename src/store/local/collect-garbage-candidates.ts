@@ -1,10 +1,12 @@
 /** What could be deleted, in the order in which Nix deletes it: as the store directory lists it, referrers first. */
 import { opendirSync } from 'node:fs';
+import { basename } from 'node:path';
 import { setImmediate as breathe } from 'node:timers/promises';
 import { isStorePathBaseName, type StorePath } from '../../format/store-path.ts';
 import { errnoOf, translateOsError } from '../../system/os-error.ts';
 import type { CallOptions } from '../store.ts';
 import type { Liveness } from './collect-garbage-liveness.ts';
+import { linksDirOf } from './links-dir.ts';
 
 /** Something in the store directory that nothing needs. */
 export type Candidate =
@@ -15,9 +17,6 @@ export type Candidate =
   /** What can't be a path. */
   | { readonly kind: 'other'; readonly name: string };
 
-/** Where files that are equal share their contents. */
-export const LINKS_DIRECTORY = '.links';
-
 /** Entries that are read before everything else gets its turn. */
 const AT_ONCE = 4000;
 
@@ -27,12 +26,13 @@ export async function namesInStore(
   { signal }: CallOptions = {},
 ): Promise<string[]> {
   const names: string[] = [];
+  const linksName = basename(linksDirOf(realDir));
   try {
     using directory = opendirSync(realDir, { bufferSize: 256 });
     for (let entry = directory.readSync(); entry !== null; entry = directory.readSync()) {
       // A name that is no UTF-8 can't be told again: it stays.
       const isLegible = !entry.name.includes('\ufffd');
-      if (isLegible && entry.name !== LINKS_DIRECTORY) names.push(entry.name);
+      if (isLegible && entry.name !== linksName) names.push(entry.name);
       if (names.length % AT_ONCE !== 0) continue;
       await breathe();
       signal?.throwIfAborted();

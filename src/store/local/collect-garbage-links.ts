@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setImmediate as breathe } from 'node:timers/promises';
 import { errnoOf, translateOsError } from '../../system/os-error.ts';
 import type { CallOptions } from '../store.ts';
-import { LINKS_DIRECTORY } from './collect-garbage-candidates.ts';
+import { linksDirOf } from './links-dir.ts';
 
 /** Entries that are looked at before everything else gets its turn. */
 const AT_ONCE = 1000;
@@ -14,7 +14,7 @@ export async function removeUnusedLinks(
   realDir: string,
   { signal }: CallOptions = {},
 ): Promise<number> {
-  const links = join(realDir, LINKS_DIRECTORY);
+  const links = linksDirOf(realDir);
   let saved = 0;
   let seen = 0;
   try {

@@ -55,7 +55,7 @@ export async function queryLiveness(
   const { storeDir, realDir } = locations;
   const { signal } = options;
   const flock = await loadFlock();
-  const temporary = findTempRoots(flock, locations);
+  const temporary = findTempRoots(flock, locations, { removeStale: false });
   const graph = db === undefined ? emptyGraph : await loadValidGraph(db, storeDir, { signal });
   const names = await namesInStore(realDir, { signal });
   const permanent = await findRoots(locations, { signal, purpose: options.purpose });
@@ -122,7 +122,9 @@ export async function listRoots(
   options: Pick<FindRootsOptions, 'signal' | 'removeStale' | 'onEvent'> = {},
 ): Promise<readonly GarbageRoot[]> {
   const permanent = await findRoots(locations, { ...options, purpose: 'list' });
-  const temporary = findTempRoots(await loadFlock(), locations);
+  const temporary = findTempRoots(await loadFlock(), locations, {
+    removeStale: options.removeStale ?? false,
+  });
   const valid = await validOf(permanent.keys());
   const found: GarbageRoot[] = [];
   for (const [target, links] of permanent) {

@@ -131,7 +131,8 @@ async function findLiveness(
   const { signal, onEvent } = options;
   // Those that were there before the lock was taken; new ones are announced. They are looked for first: who makes a
   // path valid or a root for it, and ends, while this goes on, is seen here or leaves what is seen below.
-  const temporary = new Set(Array.from(findTempRoots(store.flock, context).keys(), hashPartOf));
+  const holders = findTempRoots(store.flock, context, { removeStale: true });
+  const temporary = new Set(Array.from(holders.keys(), hashPartOf));
   const graph = await loadValidGraph(store.db, storeDir, { signal });
   const names = await namesInStore(realDir, { signal });
   const roots = await findRoots(context, { signal, onEvent, removeStale: true });

@@ -201,18 +201,27 @@ function statOf(file: ByteString): ReturnType<typeof lstatSync> | undefined {
   }
 }
 
+export interface TempRootsOptions {
+  /** Whether the files of processes that are gone are removed, as Nix does. */
+  readonly removeStale: boolean;
+}
+
 /**
  * What live processes hold by temporary roots: each holds all that has the same hash part, lock files and what is being
- * unpacked among it. The files of processes that are gone are removed. Whoever deletes asks under the lock of the
- * collector: nobody adds another meanwhile without telling it.
+ * unpacked among it. Whoever deletes asks under the lock of the collector: nobody adds another meanwhile without telling
+ * it.
  */
-export function findTempRoots(flock: Flock, { storeDir, stateDir }: RootLocations): Roots {
+export function findTempRoots(
+  flock: Flock,
+  { storeDir, stateDir }: RootLocations,
+  options: TempRootsOptions,
+): Roots {
   const roots: Roots = new Map();
   const directory = join(stateDir, 'temproots');
   for (const name of namesIn(directory)) {
     // Some package managers put hidden files where a directory must not be empty.
     if (name.startsWith('.')) continue;
-    for (const text of readTempRoots(flock, join(directory, name))) {
+    for (const text of readTempRoots(flock, join(directory, name), options)) {
       const path = pathWithin(storeDir, text);
       if (path !== undefined) addRoot(roots, path, `{temp:${name}}`);
     }
@@ -229,17 +238,18 @@ function namesIn(directory: string): string[] {
   }
 }
 
-function readTempRoots(flock: Flock, file: string): string[] {
+function readTempRoots(flock: Flock, file: string, { removeStale }: TempRootsOptions): string[] {
   let fd: number;
   try {
-    fd = openSync(file, 'r+');
+    fd = openSync(file, removeStale ? 'r+' : 'r');
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return [];
     throw translateOsError(error, 'read temporary roots', file);
   }
   // Its owner holds the lock for as long as it lives.
   if (flock.tryLock(fd, 'exclusive')) {
-    closeAndRemoveLockFile(fd, file);
+    if (removeStale) closeAndRemoveLockFile(fd, file);
+    else closeSync(fd);
     return [];
   }
   try {
