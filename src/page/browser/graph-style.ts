@@ -36,7 +36,8 @@ export class GraphStyle {
     this.#page = page;
     this.#graph = graph;
     this.#edgeType = graph.size > WIDE_EDGES_MAX ? 'thin' : 'wide';
-    this.#edgeFade = Math.min(Math.max(Math.log2(graph.size / width) * 0.25, 0), 0.75);
+    const least = this.#edgeType === 'thin' ? 0.3 : 0;
+    this.#edgeFade = Math.min(Math.max(Math.log2(graph.size / width) * 0.25, least), 0.75);
   }
 
   node(key: string, data: NodeAttributes): Partial<NodeDisplayData> & { isStrong?: boolean } {
@@ -74,7 +75,7 @@ export class GraphStyle {
         referrer: palette.referrerEdge,
       };
       const color = colours[part] ?? palette.text;
-      return { type: 'wide', color, size: 0.6, zIndex: part === 'chain' ? 3 : 2 };
+      return { type: 'wide', color, size: 1.6, zIndex: part === 'chain' ? 3 : 2 };
     }
     if (this.focus !== undefined) return { hidden: true };
     const share = found === undefined ? this.#edgeFade : 0.85;

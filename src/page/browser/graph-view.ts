@@ -160,6 +160,9 @@ export class GraphView implements View {
       renderer.setCustomBBox({ x: [-x, x], y: [-y, y] });
       renderer.refresh();
     }
+    // Layers with nothing on them cost as much as others where there is no graphics card.
+    const { edgeLabels, hoverNodes } = renderer.getCanvases();
+    for (const layer of [edgeLabels, hoverNodes]) if (layer !== undefined) layer.hidden = true;
     // What was collected for the first picture came too early for this.
     labels.draw();
     renderer.on('afterRender', () => {
