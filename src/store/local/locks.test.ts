@@ -62,6 +62,16 @@ test('a stale lock file that lies there is replaced', () => {
   lock.release();
 });
 
+test('a file with contents where a lock should be is an error, and stays', async () => {
+  using temp = makeTemp();
+  const path = join(temp.path, 'flake');
+  writeFileSync(`${path}.lock`, 'precious');
+  const refused = { code: 'conflict', message: /cannot lock ".*flake\.lock"/ };
+  assert.throws(() => tryLockPath(flock, path), refused);
+  await assert.rejects(lockPath(flock, path), refused);
+  assert.equal(readFileSync(`${path}.lock`, 'utf8'), 'precious');
+});
+
 test('waiting for a lock ends with an abort', async () => {
   using temp = makeTemp();
   const path = join(temp.path, A);

@@ -2,7 +2,8 @@
  * Locks on store paths: whoever makes a path holds the lock on `<path>.lock` until it is registered. The same as
  * Nix's, so that Nix and we never make one path at the same time.
  */
-import { closeSync } from 'node:fs';
+import { closeSync, fstatSync, lstatSync } from 'node:fs';
+import { FerryError } from '../../error.ts';
 import {
   closeAndRemoveLockFile,
   isStaleLockFile,
@@ -22,7 +23,8 @@ const POLL_MS = 50;
 /**
  * The lock on a path if nobody holds it.
  * @param realPath where the path lies on the file system.
- * @throws FerryError `denied`
+ * @throws FerryError `denied`; `conflict` where a file lies there that is no lock: who removes a lock marks it as stale
+ * only then, so that it would lie there for ever
  */
 export function tryLockPath(flock: Flock, realPath: string): PathLock | undefined {
   const file = `${realPath}.lock`;
@@ -38,7 +40,9 @@ export function tryLockPath(flock: Flock, realPath: string): PathLock | undefine
       throw error;
     }
     if (!isStaleLockFile(fd)) return { release: () => closeAndRemoveLockFile(fd, file) };
+    const isStillThere = lstatSync(file, { throwIfNoEntry: false })?.ino === fstatSync(fd).ino;
     closeSync(fd);
+    if (isStillThere) throw notALock(file);
   }
 }
 
@@ -53,4 +57,11 @@ export async function lockPath(
     if (lock !== undefined) return lock;
     await pause(POLL_MS, signal);
   }
+}
+
+function notALock(file: string): FerryError {
+  return new FerryError('conflict', `cannot lock "${file}": it has contents, so it is no lock`, {
+    path: file,
+    hint: 'remove it, if nobody needs it',
+  });
 }
