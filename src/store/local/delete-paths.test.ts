@@ -242,6 +242,34 @@ test('a derivation and its outputs keep each other as settings say', () => {
   );
 });
 
+test('an output that refers to its derivation goes before it, whatever keeps what', () => {
+  const drv = samplePath('made-by');
+  const out = samplePath('made', [drv.info.path]);
+  return withStore(
+    async (store, temp) => {
+      {
+        using db = openSqlite(temp.join('nix/var/nix/db/db.sqlite'), {
+          access: 'read-write',
+          useWal: true,
+          sync: false,
+        });
+        await db.transaction(() => {
+          db.execute(
+            `insert into DerivationOutputs select id, 'out', '/nix/store/${out.info.path}' from ValidPaths where path = '/nix/store/${drv.info.path}'`,
+          );
+        });
+      }
+      const keep = { keepOutputs: true, keepDerivations: true };
+      const named = [out.info.path, drv.info.path];
+      const { paths, failure } = await store.deletePaths(named, { keep });
+      assert.equal(failure, undefined);
+      assert.deepEqual(paths, named);
+    },
+    drv,
+    out,
+  );
+});
+
 test('nothing but references counts where liveness is ignored', () => {
   const drv = samplePath('made-by');
   const out = samplePath('made');

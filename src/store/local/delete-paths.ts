@@ -120,7 +120,7 @@ interface Judgement {
 }
 
 /**
- * The path with all that refers to it, or needs it as settings say, those first.
+ * The path with all that refers to it, or needs it as settings say; each after what refers to it.
  * @throws FerryError `conflict` where one of them is needed
  */
 async function withReferrers(
@@ -129,31 +129,55 @@ async function withReferrers(
   { isNeeded, deleted, keep }: Judgement,
 ): Promise<Candidate[]> {
   const { db, queries } = context.store;
+  const group = new Map<StorePath, Needing>();
+  const stack = [start];
+  for (let path = stack.pop(); path !== undefined; path = stack.pop()) {
+    if (deleted.has(path) || group.has(path)) continue;
+    if (isNeeded(path)) throw alive(context, start);
+    const asked = path;
+    const needing = await db.read((): Needing & { others: StorePath[] } => ({
+      isValid: queries.isValid(asked),
+      referrers: queries.referrersOf(asked),
+      others: keptWith(queries, asked, keep),
+    }));
+    group.set(path, needing);
+    stack.push(...needing.referrers, ...needing.others);
+  }
+  return referrersFirst(group);
+}
+
+interface Needing {
+  readonly isValid: boolean;
+  readonly referrers: readonly StorePath[];
+}
+
+/** What keeps another without referring to it is of no matter to the order. */
+function referrersFirst(group: ReadonlyMap<StorePath, Needing>): Candidate[] {
   const order: Candidate[] = [];
   const isMet = new Set<StorePath>();
-  const stack: { readonly candidate: Candidate; readonly referrers: StorePath[] }[] = [];
-  const open = async (path: StorePath): Promise<void> => {
-    if (deleted.has(path) || isMet.has(path)) return;
-    if (isNeeded(path)) throw alive(context, start);
+  const stack: { readonly path: StorePath; readonly referrers: StorePath[] }[] = [];
+  const open = (path: StorePath): void => {
+    const needing = group.get(path);
+    if (needing === undefined || isMet.has(path)) return;
     isMet.add(path);
-    const [isValid, referrers] = await db.read(() => [
-      queries.isValid(path),
-      [...queries.referrersOf(path), ...keptWith(queries, path, keep)],
-    ]);
-    const candidate: Candidate = isValid
-      ? { kind: 'path', name: path, narSize: 0 }
-      : { kind: 'unregistered', name: path };
-    stack.push({ candidate, referrers });
+    stack.push({ path, referrers: [...needing.referrers] });
   };
-  await open(start);
-  for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
-    const referrer = top.referrers.pop();
-    if (referrer !== undefined) {
-      await open(referrer);
-      continue;
+  for (const start of [...group.keys()].reverse()) {
+    open(start);
+    for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
+      const referrer = top.referrers.pop();
+      if (referrer !== undefined) {
+        open(referrer);
+        continue;
+      }
+      const isValid = group.get(top.path)?.isValid === true;
+      order.push(
+        isValid
+          ? { kind: 'path', name: top.path, narSize: 0 }
+          : { kind: 'unregistered', name: top.path },
+      );
+      stack.pop();
     }
-    order.push(top.candidate);
-    stack.pop();
   }
   return order;
 }
