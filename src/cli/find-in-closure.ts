@@ -39,6 +39,20 @@ export function findInClosure(
   });
 }
 
+/** Tells that nothing there is called `word`, and what is called similarly. */
+export function notInClosure({ paths }: ReferenceGraph, word: string, root: string): FerryError {
+  const names = new Set(paths.map((path) => packageOf(nameOf(path)).name));
+  const similar = [...names].filter((name) => name.includes(word)).sort();
+  const named = similar.slice(0, NAMED_MAX).map((name) => `"${name}"`);
+  const more = similar.length - named.length;
+  return new FerryError('not-found', `nothing in the closure of "${root}" is called "${word}"`, {
+    hint:
+      similar.length === 0
+        ? 'ferry tree shows what is in it'
+        : `there is ${named.join(', ')}${more > 0 ? ` and ${more} more` : ''}`,
+  });
+}
+
 /** Nothing behind its version. */
 function isMainOutput(path: StorePath): boolean {
   const name = nameOf(path);

@@ -2,7 +2,7 @@
 import { distancesTo, graphBetween, shortestChains } from '../../copy/shortest-chains.ts';
 import { findMentions } from '../../copy/find-mentions.ts';
 import { loadReferenceGraph } from '../../copy/reference-graph.ts';
-import { FerryError } from '../../error.ts';
+import { FerryError, isFerryError } from '../../error.ts';
 import type { Mention } from '../../format/nar/mentions.ts';
 import { numbersOf, referencesOf, type ReferenceGraph } from '../../format/reference-graph.ts';
 import { printStorePath, type StorePath } from '../../format/store-path.ts';
@@ -10,7 +10,7 @@ import type { Store } from '../../store/store.ts';
 import { asLocalStore } from '../as-local-store.ts';
 import { defineCommand, type Command } from '../command.ts';
 import { say, type CommandContext } from '../context.ts';
-import { findInClosure } from '../find-in-closure.ts';
+import { findInClosure, notInClosure } from '../find-in-closure.ts';
 import { paintFor } from '../looking.ts';
 import { usage } from '../parse-words.ts';
 import { printPieces } from '../print-pieces.ts';
@@ -66,7 +66,7 @@ export const why: Command = defineCommand({
     const graph = await loadReferenceGraph(store, [path], { signal });
     const dependency =
       findInClosure(store.storeDir, graph, dependencyWord) ??
-      resolveIn(context, store, dependencyWord).path;
+      resolveOther(context, store, { word: dependencyWord, graph, path });
     const numbers = numbersOf(graph.paths);
     const from = numbers.get(path) ?? 0;
     const to = numbers.get(dependency);
@@ -107,6 +107,24 @@ export const why: Command = defineCommand({
     return 0;
   },
 });
+
+/** What is no name in the closure may be a path, a link, a program; what is none of these was meant as a name. */
+function resolveOther(
+  context: CommandContext,
+  store: Store,
+  {
+    word,
+    graph,
+    path,
+  }: { readonly word: string; readonly graph: ReferenceGraph; readonly path: StorePath },
+): StorePath {
+  try {
+    return resolveIn(context, store, word).path;
+  } catch (error) {
+    if (word.includes('/') || !isFerryError(error) || error.code !== 'not-found') throw error;
+    throw notInClosure(graph, word, printStorePath(store.storeDir, path));
+  }
+}
 
 function maxOf(text: string | undefined): number {
   if (text === undefined) return CHAINS_MAX;
