@@ -54,11 +54,11 @@ export interface StoreConnection extends Disposable {
 }
 
 const WRITE_HINT =
-  'run it as the owner of the store (root for most), or through the daemon that is here: --to daemon';
+  'run it as the owner of the store (root for most), or, where a daemon is at work on it, name the store as daemon';
 const READ_ONLY_HINT =
-  'it is mounted read-only: on NixOS root may write to it all the same, others go through the daemon that is here (--to daemon)';
+  'it is mounted read-only: on NixOS root may write to it all the same, others name the store as daemon, and go through the one that is here';
 const READ_HINT =
-  'run it as the owner of the store (root for most), or through the daemon that is here: --from daemon';
+  'run it as the owner of the store (root for most), or, where a daemon is at work on it, name the store as daemon';
 
 export function connect(options: ConnectionOptions): StoreConnection {
   const { storeDir, realDir, stateDir, uri } = options;
