@@ -38,6 +38,11 @@ function savedBy(link: string): number {
   const stat = lstatSync(link, { throwIfNoEntry: false });
   if (stat === undefined) return 0;
   if (stat.nlink > 1) return (stat.nlink - 2) * stat.size;
-  unlinkSync(link);
+  try {
+    unlinkSync(link);
+  } catch (error) {
+    // Somebody who optimises the store was quicker.
+    if (errnoOf(error) !== 'ENOENT') throw error;
+  }
   return 0;
 }

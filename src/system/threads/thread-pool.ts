@@ -68,7 +68,7 @@ export class ThreadPool implements AsyncDisposable {
     const over = running.outcome.finally(() => this.#release(thread));
     // Who unpacks holds a lock on the target, and who removes one on all there is: neither must be free before nothing
     // is done there any more.
-    const isWriting = /^(unpack|remove|share)/.test(job.kind);
+    const isWriting = /^(unpack|remove|share|canonicalise)/.test(job.kind);
     const patience = isWriting ? Number.POSITIVE_INFINITY : ABORT_MS;
     return { ...running, result: resultOf({ ...running, outcome: over }, signal, patience) };
   }
