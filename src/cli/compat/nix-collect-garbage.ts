@@ -79,9 +79,11 @@ async function run(outer: CommandContext, words: readonly string[]): Promise<num
   if (maxFreed !== undefined && isDryRun) {
     throw nixUsage(PROGRAM, 'options --max-freed and --dry-run cannot be combined');
   }
+  // Nix looks at it when it has found a profile, and where there is none collects all the same.
+  const old = oldOf(wanted);
   const context = { ...outer, verbosity: common.verbosity, overrides: common.overrides };
   await using session = openSession(context);
-  if (wanted.deletesOld) await giveUpGenerations(context, session, wanted);
+  if (old !== undefined) await giveUpGenerations(context, session, { old, isDryRun });
   const store = await session.open(common.store);
   const action = isDryRun ? 'return-dead' : 'delete-dead';
   const garbage = await collectAsNix(context, session, store, { action, maxFreed });
@@ -114,7 +116,7 @@ function takeWord(wanted: Wanted, word: string, next: () => string): boolean {
 async function giveUpGenerations(
   context: CommandContext,
   { settings }: Session,
-  { olderThan, isDryRun }: Wanted,
+  { old, isDryRun }: { readonly old: OldGenerations; readonly isDryRun: boolean },
 ): Promise<void> {
   const { verbosity, signal } = context;
   const output = new OrderedOutput(context.stderr);
@@ -129,9 +131,6 @@ async function giveUpGenerations(
           // A notice, which takes one more --quiet.
           if (verbosity >= -1) output.line(`${what} profile version ${number}`);
         };
-        // Looked at only where there is a profile, as in Nix.
-        const old: OldGenerations =
-          olderThan === undefined ? { kind: 'all' } : { kind: 'before', time: timeOf(olderThan) };
         if (isDryRun) oldGenerations(generationsOf(profile), old).forEach(onRemoving);
         else await removeGenerations(profile, { old, onRemoving, signal });
       }
@@ -139,6 +138,12 @@ async function giveUpGenerations(
   } finally {
     await output.settled();
   }
+}
+
+/** @throws FerryError `usage` */
+function oldOf({ deletesOld, olderThan }: Wanted): OldGenerations | undefined {
+  if (!deletesOld) return undefined;
+  return olderThan === undefined ? { kind: 'all' } : { kind: 'before', time: timeOf(olderThan) };
 }
 
 /** `30d` → so long ago, in seconds since 1970. */
