@@ -29,7 +29,10 @@ export function errnoOf(error: unknown): string | undefined {
 export function translateOsError(error: unknown, doing: string, path: string): unknown {
   const errno = errnoOf(error);
   if (errno === undefined || isFerryError(error)) return error;
-  const reason = messageOf(error).replace(/^[A-Z0-9]+: ([^,]*).*$/s, '$1');
+  const reason =
+    errno === 'EISDIR'
+      ? 'it is a directory'
+      : messageOf(error).replace(/^[A-Z0-9]+: ([^,]*).*$/s, '$1');
   return new FerryError(CODES[errno] ?? 'unavailable', `cannot ${doing} "${path}": ${reason}`, {
     path,
     cause: error,

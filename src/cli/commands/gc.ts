@@ -120,8 +120,8 @@ async function collect(
     maxFreed,
     isJson: json,
   });
-  const deleted = `deleted ${formatCount(names.length, 'path')}`;
-  await say(context, `${deleted}, ${formatBytes(bytesFreed)} freed`);
+  const deleted = `deleted ${formatCount(names.length, 'path')}, ${formatBytes(bytesFreed)} freed`;
+  await say(context, names.length > 0 ? deleted : 'nothing to delete');
   if (failure !== undefined) throw failure;
   return 0;
 }

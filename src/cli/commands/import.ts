@@ -2,6 +2,7 @@
 import { ByteReader } from '../../bytes/byte-reader.ts';
 import type { CopySummary } from '../../copy/events.ts';
 import { importPaths } from '../../copy/import-paths.ts';
+import { FerryError, isFerryError, messageOf } from '../../error.ts';
 import { printStorePath, type StoreDir } from '../../format/store-path.ts';
 import type { ImportOptions } from '../../store/store.ts';
 import { defineCommand, type Command } from '../command.ts';
@@ -96,11 +97,23 @@ export const importCommand: Command = defineCommand({
       await finish(summary);
     } catch (error) {
       await finish(undefined);
-      throw error;
+      throw namingInput(error, files[0] ?? '-');
     }
     return 0;
   },
 });
+
+/** What is wrong with a stream says where in it, but not which it was. */
+function namingInput(error: unknown, file: string): unknown {
+  if (!isFerryError(error, 'corrupt') || error.path !== undefined) return error;
+  if (error.message.startsWith('cannot import')) return error;
+  const name = file === '-' ? 'stdin' : `"${file}"`;
+  return new FerryError('corrupt', `cannot import ${name}: ${messageOf(error)}`, {
+    cause: error,
+    ...(error.offset === undefined ? {} : { offset: error.offset }),
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+  });
+}
 
 interface Listener {
   readonly listener: Pick<ImportOptions, 'onBytes' | 'onImported'>;
