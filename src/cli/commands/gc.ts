@@ -121,7 +121,7 @@ async function collect(
     isJson: json,
   });
   const deleted = `deleted ${formatCount(names.length, 'path')}, ${formatBytes(bytesFreed)} freed`;
-  await say(context, names.length > 0 ? deleted : 'nothing to delete');
+  await say(context, names.length > 0 || failure !== undefined ? deleted : 'nothing to delete');
   if (failure !== undefined) throw failure;
   return 0;
 }

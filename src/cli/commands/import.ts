@@ -105,8 +105,8 @@ export const importCommand: Command = defineCommand({
 
 /** What is wrong with a stream says where in it, but not which it was. */
 function namingInput(error: unknown, file: string): unknown {
-  if (!isFerryError(error, 'corrupt') || error.path !== undefined) return error;
-  if (error.message.startsWith('cannot import')) return error;
+  // With a path or a cause it says already what was being done.
+  if (!isFerryError(error, 'corrupt') || (error.path ?? error.cause) !== undefined) return error;
   const name = file === '-' ? 'stdin' : `"${file}"`;
   return new FerryError('corrupt', `cannot import ${name}: ${messageOf(error)}`, {
     cause: error,
