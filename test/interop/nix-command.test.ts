@@ -314,9 +314,11 @@ peerTest('copies make the same stores, profiles and links', { nix: ['2.34'] }, a
         join(home.path, who, 'root'),
         ...mine,
       ]);
+      // Both copy several at a time: in which order they begin with such as don't refer to each other is chance.
       const lines = stderr
         .match(/^copying .*$/gm)
-        ?.map((line) => line.replace(/ (to|from) '.*$/, ''));
+        ?.map((line) => line.replace(/ (to|from) '.*$/, ''))
+        .sort();
       // What can't be copied is refused here before anything is, there in the middle.
       results.push(status === 0 ? { words, stdout, lines } : { words, status });
     }

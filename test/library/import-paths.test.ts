@@ -4,9 +4,9 @@ import { closeSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { sampleClosure, samplePath, type Sample } from '../../../test/conformance/nars.ts';
-import { openLocalStores } from '../../../test/support/local-stores.ts';
-import { makeTempDirectory } from '../../../test/support/temp.ts';
+import { sampleClosure, samplePath, type Sample } from '../conformance/nars.ts';
+import { openLocalStores } from '../support/local-stores.ts';
+import { makeTempDirectory } from '../support/temp.ts';
 import {
   edgesOf,
   exportMagic,
@@ -14,15 +14,15 @@ import {
   recordOf,
   streamOf,
   validBefore,
-} from '../../../test/support/export-streams.ts';
-import { bytesOf, u64 } from '../../../test/vectors/nar/build.ts';
-import { ByteReader } from '../../bytes/byte-reader.ts';
-import { hashBytes } from '../../format/hash.ts';
-import type { StorePath } from '../../format/store-path.ts';
-import { loadFlock, openLockFile } from '../../system/flock.ts';
-import type { ImportResult } from '../store.ts';
-import type { LocalStore } from './local-store.ts';
-import { tryLockPath } from './path-lock.ts';
+} from '../support/export-streams.ts';
+import { bytesOf, u64 } from '../vectors/nar/build.ts';
+import { ByteReader } from '../../src/bytes/byte-reader.ts';
+import { hashBytes } from '../../src/format/hash.ts';
+import type { StorePath } from '../../src/format/store-path.ts';
+import { loadFlock, openLockFile } from '../../src/system/flock.ts';
+import type { ImportResult } from '../../src/store/store.ts';
+import type { LocalStore } from '../../src/store/local/local-store.ts';
+import { tryLockPath } from '../../src/store/local/path-lock.ts';
 
 async function* chunksOf(bytes: Uint8Array, size = 70_000): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += size) yield bytes.slice(at, at + size);

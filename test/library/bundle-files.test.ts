@@ -9,15 +9,15 @@ import {
 } from 'node:fs';
 import { basename } from 'node:path';
 import { after, test } from 'node:test';
-import { sampleClosure, samplePath } from '../../../test/conformance/nars.ts';
-import { bundleOf, chunked, flipped } from '../../../test/support/bundles.ts';
-import { makeTempDirectory } from '../../../test/support/temp.ts';
-import { encodeHeader, frameBytes, type BundleHeader } from '../../format/bundle/layout.ts';
-import { formatManifest } from '../../format/bundle/manifest.ts';
-import { hashBytes } from '../../format/hash.ts';
-import { openBundleFiles, partBytesMin } from './bundle-files.ts';
-import { openBundleStore } from './bundle-store.ts';
-import { joinParts } from './part-stream.ts';
+import { sampleClosure, samplePath } from '../conformance/nars.ts';
+import { bundleOf, chunked, flipped } from '../support/bundles.ts';
+import { makeTempDirectory } from '../support/temp.ts';
+import { encodeHeader, frameBytes, type BundleHeader } from '../../src/format/bundle/layout.ts';
+import { formatManifest } from '../../src/format/bundle/manifest.ts';
+import { hashBytes } from '../../src/format/hash.ts';
+import { openBundleFiles, partBytesMin } from '../../src/store/bundle/bundle-files.ts';
+import { openBundleStore } from '../../src/store/bundle/bundle-store.ts';
+import { joinParts } from '../../src/store/bundle/part-stream.ts';
 
 const temp = makeTempDirectory({ ram: true });
 after(() => temp[Symbol.dispose]());
