@@ -18,8 +18,6 @@ export interface CompareOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Whether stderr must be equal too. Errors are worded differently as a rule. */
   readonly stderr?: boolean;
-  /** After so long real Nix is killed, and the call fails. */
-  readonly nixTimeoutMs?: number;
   /** What of an output counts: the order of its lines doesn't, say. */
   readonly by?: (text: string) => string;
 }
@@ -80,7 +78,7 @@ export async function openBesideNix(
     closure,
     theirs,
     ours,
-    async compare(program, words, { input, env, stderr = false, by, nixTimeoutMs } = {}) {
+    async compare(program, words, { input, env, stderr = false, by } = {}) {
       const link = join(ours.path, 'bin', program);
       mkdirSync(join(ours.path, 'bin'), { recursive: true });
       if (!existsSync(link)) symlinkSync(ferryBin, link);
@@ -90,10 +88,7 @@ export async function openBesideNix(
         ...(stderr ? { stderr: printed(home, finished.stderr, by) } : {}),
       });
       const extra = { ...(input === undefined ? {} : { input }), ...(env && { env }) };
-      const nix = await theirs.run(program, wordsFor(theirs, words), {
-        ...extra,
-        ...(nixTimeoutMs === undefined ? {} : { timeoutMs: nixTimeoutMs }),
-      });
+      const nix = await theirs.run(program, wordsFor(theirs, words), extra);
       const ferry = await run(link, wordsFor(ours, words), {
         ...extra,
         cwd: ours.path,

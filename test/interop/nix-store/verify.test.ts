@@ -85,7 +85,7 @@ async function onEach(
   const saved = (home: NixHome): string => join(home.path, 'saved');
   for (const home of homes) copyTree(home.root, saved(home));
   let calls = 0;
-  const once = async ({ damage, words }: (typeof rounds)[number]): Promise<void> => {
+  for (const { damage, words } of rounds) {
     for (const home of homes) {
       removeTree(home.root);
       copyTree(saved(home), home.root);
@@ -94,35 +94,14 @@ async function onEach(
     for (const word of words) {
       // Nix builds anew what a derivation is there for, which it tells. In here that fails, and Nix removes the path.
       const isTold = !word.includes(BUILDS);
-      const options = { ...(isTold ? TOLD : {}), nixTimeoutMs: NIX_TIMEOUT_MS };
-      await beside.compare('nix-store', word.replace(BUILDS, ''), options);
+      await beside.compare('nix-store', word.replace(BUILDS, ''), isTold ? TOLD : {});
       calls++;
     }
-    if (words.some((word) => word.includes(BUILDS))) return;
+    if (words.some((word) => word.includes(BUILDS))) continue;
     await beside.compareStores('nix-store', '--dump-db');
     await beside.compareStores('nix-store', '--verify --check-contents');
-  };
-  for (const round of rounds) {
-    try {
-      await once(round);
-    } catch (error) {
-      // Nix 2.34 itself was seen to wait for ever here, once, after it had looked at the last path.
-      if (!isNixStuck(error, beside.theirs)) throw error;
-      await once(round);
-    }
   }
   return calls;
-}
-
-/** Milliseconds: none of its calls here takes a second on an idle machine. */
-const NIX_TIMEOUT_MS = 60_000;
-
-function isNixStuck(error: unknown, { peer }: NixHome): boolean {
-  return (
-    error instanceof Error &&
-    error.message.startsWith(`"${peer.program('nix-store')}`) &&
-    error.message.includes('took longer than')
-  );
 }
 
 /** With hard links as they are. */
@@ -344,7 +323,7 @@ peerTest('what is repaired from a substituter', { nix: ['2.34'] }, async (nix) =
       await home.runOk('nix', ['copy', '--to', `file://${home.path}/cache`, ...paths]);
     },
   });
-  const { publicKey, library, application, source, development } = beside.closure;
+  const { publicKey, library, application, source } = beside.closure;
   const from = '--option substituters file://HOME/cache';
   const keys = `--option trusted-public-keys ${publicKey}`;
   const damage =
@@ -376,11 +355,7 @@ peerTest('what is repaired from a substituter', { nix: ['2.34'] }, async (nix) =
       },
       words: withKey(`${check} --repair ${from}`, keys, [check]),
     },
-    // Nobody has it.
-    {
-      damage: damage(`${development}/include/small.h`),
-      words: [`${check} --repair ${from} ${keys}${BUILDS}`],
-    },
+    // What nobody has is left out: Nix 2.34 then builds, and sometimes waits for ever. Ours: src/copy/repair.test.ts.
     // Whole, and taken anew all the same.
     { damage() {}, words: [`--repair-path ${source} ${application} ${from} ${keys}`, check] },
   ]);
