@@ -1,7 +1,7 @@
 /** A real nix-daemon on a socket of its own, for the store of a home. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import type { NixHome } from './nix-home.ts';
 import { waitUntil } from './processes.ts';
@@ -26,7 +26,8 @@ export async function startNixDaemon(home: NixHome): Promise<NixDaemon> {
     said += text;
   });
   const ended = once(child, 'exit');
-  await waitUntil(`nix-daemon: ${said}`, () => existsSync(socket) || child.exitCode !== null);
+  const isUp = async (): Promise<boolean> => child.exitCode !== null || (await listens(socket));
+  await waitUntil(`nix-daemon: ${said}`, isUp);
   if (child.exitCode !== null) throw new Error(`nix-daemon ended: ${said}`);
   return {
     pid: child.pid ?? 0,
@@ -38,4 +39,17 @@ export async function startNixDaemon(home: NixHome): Promise<NixDaemon> {
       child.stderr.destroy();
     },
   };
+}
+
+/** The file is there a moment before anybody listens. */
+async function listens(socket: string): Promise<boolean> {
+  const client = connect(socket);
+  try {
+    await once(client, 'connect');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    client.destroy();
+  }
 }
