@@ -1,7 +1,7 @@
 /** A real nix-daemon on a socket of its own, for the store of a home. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { NixHome } from './nix-home.ts';
 import { waitUntil } from './processes.ts';
@@ -12,6 +12,9 @@ export interface NixDaemon extends AsyncDisposable {
   readonly uri: string;
   readonly socket: string;
 }
+
+/** Flags of a socket that somebody listens on, as Linux prints them. */
+const ACCEPTS = '00010000';
 
 /** Use as `await using daemon = await startNixDaemon(home)`; the home's settings say whom it trusts. */
 export async function startNixDaemon(home: NixHome): Promise<NixDaemon> {
@@ -26,8 +29,7 @@ export async function startNixDaemon(home: NixHome): Promise<NixDaemon> {
     said += text;
   });
   const ended = once(child, 'exit');
-  const isUp = async (): Promise<boolean> => child.exitCode !== null || (await listens(socket));
-  await waitUntil(`nix-daemon: ${said}`, isUp);
+  await waitUntil(`nix-daemon: ${said}`, () => child.exitCode !== null || listens(socket));
   if (child.exitCode !== null) throw new Error(`nix-daemon ended: ${said}`);
   return {
     pid: child.pid ?? 0,
@@ -41,15 +43,8 @@ export async function startNixDaemon(home: NixHome): Promise<NixDaemon> {
   };
 }
 
-/** The file is there a moment before anybody listens. */
-async function listens(socket: string): Promise<boolean> {
-  const client = connect(socket);
-  try {
-    await once(client, 'connect');
-    return true;
-  } catch {
-    return false;
-  } finally {
-    client.destroy();
-  }
+/** The file is there a moment before anybody listens, and a connection to find out would be one that the daemon serves. */
+function listens(socket: string): boolean {
+  const lines = readFileSync('/proc/net/unix', 'utf8').split('\n');
+  return lines.some((line) => line.endsWith(` ${socket}`) && line.split(' ')[3] === ACCEPTS);
 }

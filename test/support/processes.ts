@@ -39,12 +39,9 @@ export function killAtOnce(pid: number): boolean {
 }
 
 /** Waits until `isSo`. @throws when it doesn't come to pass: something hangs. */
-export async function waitUntil(
-  what: string,
-  isSo: () => boolean | Promise<boolean>,
-): Promise<void> {
+export async function waitUntil(what: string, isSo: () => boolean): Promise<void> {
   const end = performance.now() + WAIT_MAX_MS;
-  while (!(await isSo())) {
+  while (!isSo()) {
     if (performance.now() > end) throw new Error(`${what}: not within ${WAIT_MAX_MS} ms`);
     await sleep(POLL_MS);
   }
