@@ -4,6 +4,7 @@ import { loadSettings, type Settings } from '../config/settings.ts';
 import { parseStoreUri, type Parameters, type StoreUri } from '../config/store-uri.ts';
 import { uriWithoutSecrets } from '../config/uri-without-secrets.ts';
 import { FerryError } from '../error.ts';
+import type { PrepareSsh } from '../system/ssh.ts';
 import { openTreeWorkers } from '../system/threads/tree-workers.ts';
 import type { TreeWorkers } from '../system/tree-jobs.ts';
 import {
@@ -26,6 +27,8 @@ export interface OpenStoreOptions {
   readonly workers?: TreeWorkers | undefined;
   /** What the far end says on the side (ssh, the remote program), line by line. */
   readonly onDiagnostic?: ((line: string) => void) | undefined;
+  /** How the programs at the far end of ssh are reached; by default a connection of its own for each store. */
+  readonly prepareSsh?: PrepareSsh | undefined;
   /** Settings that were changed for this one use: a daemon is told of them. */
   readonly overrides?: ReadonlyMap<string, string> | undefined;
 }
@@ -51,8 +54,8 @@ export async function openStore(uri?: string, options: OpenStoreOptions = {}): P
   const workers = options.workers ?? ownWorkers;
   if (workers === undefined) throw new FerryError('internal', 'no workers');
   try {
-    const { onDiagnostic, overrides } = options;
-    const context = { env, settings, workers, onDiagnostic, overrides };
+    const { onDiagnostic, overrides, prepareSsh } = options;
+    const context = { env, settings, workers, onDiagnostic, overrides, prepareSsh };
     const store = await openKind(uri ?? settings.store, context);
     return ownWorkers === undefined ? store : disposingAlso(store, ownWorkers);
   } catch (error) {
@@ -64,6 +67,7 @@ export async function openStore(uri?: string, options: OpenStoreOptions = {}): P
 interface Context extends LocalContext {
   readonly onDiagnostic: ((line: string) => void) | undefined;
   readonly overrides: ReadonlyMap<string, string> | undefined;
+  readonly prepareSsh: PrepareSsh | undefined;
 }
 
 async function openKind(text: string, context: Context): Promise<Store> {

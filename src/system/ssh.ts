@@ -49,6 +49,9 @@ export interface SshLauncher extends AsyncDisposable {
   connect(): Promise<RunningProcess>;
 }
 
+/** What `prepareSsh` is: others may log in once for many sessions, or run the program as another user. */
+export type PrepareSsh = (options: SshOptions) => Promise<SshLauncher>;
+
 const SSH = 'ssh';
 
 /** The host named `localhost`, exactly, is this machine: the program is run without ssh, as Nix does. */

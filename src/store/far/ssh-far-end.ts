@@ -4,7 +4,7 @@ import { booleanParameter, numberParameter, type StoreUri } from '../../config/s
 import { FerryError } from '../../error.ts';
 import { parseStoreDir, type StoreDir } from '../../format/store-path.ts';
 import { sshDestination } from '../../system/ssh-arguments.ts';
-import { prepareSsh, type SshLauncher } from '../../system/ssh.ts';
+import { prepareSsh, type PrepareSsh, type SshLauncher } from '../../system/ssh.ts';
 import type { CallOptions } from '../store.ts';
 import type { FarEnd } from './far-end-error.ts';
 import type { GreetOptions } from './greet.ts';
@@ -16,6 +16,8 @@ export interface OpenSshOptions extends CallOptions {
   readonly compress?: boolean | undefined;
   /** ssh tells what it does. */
   readonly verbose?: boolean | undefined;
+  /** How the program at the far end is reached; by default a connection of its own. */
+  readonly prepareSsh?: PrepareSsh | undefined;
   /** A line that ssh or the program at the far end printed, or what else people should know although it works. */
   readonly onDiagnostic?: ((line: string) => void) | undefined;
 }
@@ -63,7 +65,7 @@ export async function prepareSshFarEnd(
   }
   const program = wordsOf(parameters.get('remote-program') ?? usualProgram);
   const remoteStore = parameters.get('remote-store');
-  const launcher = await prepareSsh({
+  const launcher = await (options.prepareSsh ?? prepareSsh)({
     target: uri,
     program,
     args: [...args, ...(remoteStore === undefined ? [] : ['--store', remoteStore])],
