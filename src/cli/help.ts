@@ -56,6 +56,17 @@ export function groupHelp(
   ]);
 }
 
+/** What stands below the help of a command that has others in it; nothing where it has none. */
+export function innerHelp(
+  title: string,
+  commands: readonly CommandEntry[],
+  style: HelpStyle,
+): string {
+  if (commands.length === 0) return '';
+  const rows = commands.map(({ name, summary }) => [`${title} ${name}`, summary] as const);
+  return `\n${table('Commands', rows, style)}\n`;
+}
+
 /** Help of `ferry` alone. */
 export function mainHelp(style: HelpStyle): string {
   return sections([

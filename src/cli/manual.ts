@@ -2,7 +2,13 @@
 import { commonOptions } from './common-options.ts';
 import { flagOf, type Command, type OptionSpec } from './command.ts';
 import { argumentText, helpOf, visible } from './help.ts';
-import { commandTable, findCommand, type CommandEntry, type CommandGroup } from './table.ts';
+import {
+  commandTable,
+  commandsIn,
+  findCommand,
+  type CommandEntry,
+  type CommandGroup,
+} from './table.ts';
 import { version } from './version.ts';
 
 export interface ManualFile {
@@ -43,7 +49,10 @@ export async function manualPage(names: readonly string[]): Promise<string> {
       ['COMMANDS', commandList(title, entry.commands)],
     ]);
   }
-  return page(title, summary, commandSections(title, entry.summary, await entry.load()));
+  const sections = commandSections(title, entry.summary, await entry.load());
+  const inner = commandsIn(title);
+  if (inner.length > 0) sections.push(['COMMANDS', commandList(title, inner)]);
+  return page(title, summary, sections);
 }
 
 type Section = readonly [title: string, body: string];

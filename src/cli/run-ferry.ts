@@ -7,7 +7,7 @@ import { BrokenPipe, type CommandContext, type Output } from './context.ts';
 import { describeError, exitStatusOf } from './errors.ts';
 import { nearest } from './nearest.ts';
 import { parseWords, usage } from './parse-words.ts';
-import { findCommand, siblingsAfter, type CommandEntry } from './table.ts';
+import { commandsIn, findCommand, siblingsAfter, type CommandEntry } from './table.ts';
 import { version } from './version.ts';
 
 /** What the process gives. */
@@ -100,7 +100,7 @@ async function showHelp(
   output: Output = surroundings.stdout,
   status = 0,
 ): Promise<number> {
-  const { commandHelp, groupHelp, mainHelp } = await import('./help.ts');
+  const { commandHelp, groupHelp, innerHelp, mainHelp } = await import('./help.ts');
   const helpStyle = helpStyleFor(output);
   const { title, entry, rest } = findCommand(names.filter((name) => !name.startsWith('-')));
   if (entry === undefined && rest[0] !== undefined) throw unknownCommand(title, rest[0]);
@@ -109,7 +109,8 @@ async function showHelp(
   } else if ('commands' in entry) {
     await output.write(groupHelp(title, entry.summary, entry.commands, helpStyle));
   } else {
-    await output.write(commandHelp(title, entry.summary, await entry.load(), helpStyle));
+    const text = commandHelp(title, entry.summary, await entry.load(), helpStyle);
+    await output.write(text + innerHelp(title, commandsIn(title), helpStyle));
   }
   return status;
 }

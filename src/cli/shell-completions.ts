@@ -11,7 +11,14 @@ import {
   type OptionSpec,
 } from './command.ts';
 import { visible } from './help.ts';
-import { commandTable, dropInNames, type CommandEntry } from './table.ts';
+import {
+  aloneOf,
+  commandsIn,
+  commandTable,
+  dropInNames,
+  type CommandEntry,
+  type CommandGroup,
+} from './table.ts';
 
 export const shells = ['bash', 'zsh', 'fish'] as const;
 export type Shell = (typeof shells)[number];
@@ -49,10 +56,19 @@ async function loadAll(): Promise<LoadedCommand[]> {
     });
   };
   for (const entry of commandTable) {
-    if (!('commands' in entry)) await add(entry.name, entry);
-    else for (const inner of entry.commands) await add(`${entry.name} ${inner.name}`, inner);
+    if (!('commands' in entry)) {
+      await add(entry.name, entry);
+      continue;
+    }
+    const alone = aloneOf(entry);
+    if (alone !== undefined) await add(entry.name, alone);
+    for (const inner of entry.commands) await add(`${entry.name} ${inner.name}`, inner);
   }
   return commands;
+}
+
+function groupsOf(): CommandGroup[] {
+  return commandTable.flatMap((entry) => ('commands' in entry ? [entry] : []));
 }
 
 const HOSTS = `sed -n 's/^[[:space:]]*[Hh]ost[[:space:]]\\{1,\\}//p' ~/.ssh/config 2>/dev/null | tr -s ' \\t' '\\n\\n' | grep -v '[*?!]'`;
@@ -60,7 +76,7 @@ const HOSTS = `sed -n 's/^[[:space:]]*[Hh]ost[[:space:]]\\{1,\\}//p' ~/.ssh/conf
 // bash
 
 function bash(commands: readonly LoadedCommand[]): string {
-  const groups = commandTable.filter((entry) => 'commands' in entry);
+  const groups = groupsOf();
   const options = commands.map(({ words, options: list }) => {
     const flags = list.flatMap(([name, { short }]) => [
       flagOf(name),
@@ -108,9 +124,18 @@ _ferry() {
       case $command in
 ${groups
   .map((group) => {
-    const names = 'commands' in group ? group.commands.map(({ name }) => name).join(' ') : '';
+    const names = group.commands.map(({ name }) => name);
+    if (group.fallback !== undefined) {
+      return `        ${group.name})
+          if ((cword == 2)) && [[ $cur != -* ]]; then
+            compopt -o filenames
+            COMPREPLY=($(compgen -W '${names.join(' ')}' -- "$cur") $(compgen -f -- "$cur"))
+            return
+          fi
+          case \${words[2]} in ${names.join(' | ')}) command="$command \${words[2]}" ;; esac ;;`;
+    }
     return `        ${group.name})
-          if ((cword == 2)); then COMPREPLY=($(compgen -W '${names} --help' -- "$cur")); return; fi
+          if ((cword == 2)); then COMPREPLY=($(compgen -W '${names.join(' ')} --help' -- "$cur")); return; fi
           command="$command \${words[2]}" ;;`;
   })
   .join('\n')}
@@ -158,15 +183,18 @@ function zsh(commands: readonly LoadedCommand[]): string {
   const described = (
     list: readonly { readonly name: string; readonly summary: string }[],
   ): string => list.map(({ name, summary }) => `'${name}:${zshText(summary)}'`).join(' ');
-  const groups = commandTable.flatMap((entry) =>
-    'commands' in entry
-      ? [
-          `    ${entry.name})
-      if ((CURRENT == 2)); then local -a inner=(${described(entry.commands)}); _describe command inner; return; fi
-      command="$command $words[2]"; shift words; ((CURRENT--)) ;;`,
-        ]
-      : [],
-  );
+  const groups = groupsOf().map(({ name, commands: inner, fallback }) => {
+    const names = inner.map((entry) => entry.name).join(' | ');
+    const descend = 'command="$command $words[2]"; shift words; ((CURRENT--))';
+    if (fallback !== undefined) {
+      return `    ${name})
+      if ((CURRENT == 2)) && [[ $words[2] != -* ]]; then local -a inner=(${described(inner)}); _describe command inner; _files; return; fi
+      case $words[2] in ${names}) ${descend} ;; esac ;;`;
+    }
+    return `    ${name})
+      if ((CURRENT == 2)); then local -a inner=(${described(inner)}); _describe command inner; return; fi
+      ${descend} ;;`;
+  });
   return `#compdef ferry nix-copy-closure
 # Completions of ferry for zsh.
 _ferry_stores() {
@@ -232,8 +260,7 @@ function fish(commands: readonly LoadedCommand[]): string {
     ({ name, summary }) =>
       `complete -c ferry -n __fish_use_subcommand -f -a ${name} -d ${fishText(summary)}`,
   );
-  for (const entry of commandTable) {
-    if (!('commands' in entry)) continue;
+  for (const entry of groupsOf()) {
     const names = entry.commands.map(({ name }) => name).join(' ');
     for (const { name, summary } of entry.commands) {
       lines.push(
@@ -242,10 +269,11 @@ function fish(commands: readonly LoadedCommand[]): string {
     }
   }
   for (const { words, options, argument } of commands) {
-    const seen = words
-      .split(' ')
-      .map((word) => `__fish_seen_subcommand_from ${word}`)
-      .join('; and ');
+    const seen = [
+      ...words.split(' ').map((word) => `__fish_seen_subcommand_from ${word}`),
+      // A group that is a command by itself as well.
+      ...commandsIn(`ferry ${words}`).map(({ name }) => `not __fish_seen_subcommand_from ${name}`),
+    ].join('; and ');
     for (const [name, spec] of options) {
       const short = spec.short === undefined ? '' : ` -s ${spec.short}`;
       lines.push(

@@ -5,17 +5,20 @@ import { commonOptions } from './common-options.ts';
 import { flagOf, type Command } from './command.ts';
 import { allManuals } from './manual.ts';
 import { shellCompletions, shells } from './shell-completions.ts';
-import { commandTable } from './table.ts';
+import { commandTable, findCommand } from './table.ts';
 import { version } from './version.ts';
 
 async function allCommands(): Promise<[string, Command][]> {
   const commands: [string, Command][] = [];
   for (const entry of commandTable) {
-    if (!('commands' in entry)) commands.push([entry.name, await entry.load()]);
-    else
-      for (const inner of entry.commands) {
-        commands.push([`${entry.name} ${inner.name}`, await inner.load()]);
-      }
+    if (!('commands' in entry)) {
+      commands.push([entry.name, await entry.load()]);
+      continue;
+    }
+    if (entry.fallback !== undefined) commands.push([entry.name, await entry.fallback()]);
+    for (const inner of entry.commands) {
+      commands.push([`${entry.name} ${inner.name}`, await inner.load()]);
+    }
   }
   return commands;
 }
@@ -25,6 +28,16 @@ test('the version is that of the package', () => {
     readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
   ) as { version: string };
   assert.equal(version, manifest.version);
+});
+
+test('the word after a group is a command of it', () => {
+  const found = (...words: string[]): (string | undefined | readonly string[])[] => {
+    const { title, entry, rest } = findCommand(words);
+    return [title, entry?.name, rest];
+  };
+  assert.deepEqual(found('store', 'ls', 'x'), ['ferry store ls', 'ls', ['x']]);
+  assert.deepEqual(found('store', 'x'), ['ferry store', undefined, ['x']]);
+  assert.deepEqual(found('store', '-h'), ['ferry store', 'store', ['-h']]);
 });
 
 test('every command has an example and helps in sentences', async () => {

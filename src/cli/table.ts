@@ -12,6 +12,8 @@ export interface CommandGroup {
   readonly name: string;
   readonly summary: string;
   readonly commands: readonly CommandEntry[];
+  /** What runs where the next word is none of its commands: `ferry shell ./result`. Without it that is an error. */
+  readonly fallback?: () => Promise<Command>;
 }
 
 export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
@@ -287,18 +289,29 @@ export function findCommand(words: readonly string[]): FoundCommand {
   const entry = commandTable.find(({ name }) => name === first);
   if (entry === undefined) return { title: 'ferry', entry: undefined, rest: words };
   const title = `ferry ${entry.name}`;
+  if (!('commands' in entry)) return { title, entry, rest };
   const [second, ...others] = rest;
-  if (!('commands' in entry) || second === undefined || second.startsWith('-')) {
-    return { title, entry, rest };
-  }
   const inner = entry.commands.find(({ name }) => name === second);
-  return inner === undefined
-    ? { title, entry: undefined, rest }
-    : { title: `${title} ${inner.name}`, entry: inner, rest: others };
+  if (inner !== undefined) return { title: `${title} ${inner.name}`, entry: inner, rest: others };
+  const alone = aloneOf(entry);
+  if (alone !== undefined) return { title, entry: alone, rest };
+  const isUnknown = second !== undefined && !second.startsWith('-');
+  return { title, entry: isUnknown ? undefined : entry, rest };
+}
+
+/** What the name of a group is as a command, where it is one. */
+export function aloneOf({ name, summary, fallback }: CommandGroup): CommandEntry | undefined {
+  return fallback === undefined ? undefined : { name, summary, load: fallback };
+}
+
+/** The commands of the group of this title; none where it is no group. */
+export function commandsIn(title: string): readonly CommandEntry[] {
+  const group = commandTable.find(({ name }) => title === `ferry ${name}`);
+  return group !== undefined && 'commands' in group ? group.commands : [];
 }
 
 /** The commands that may follow a title. */
 export function siblingsAfter(title: string): readonly (CommandEntry | CommandGroup)[] {
-  const group = commandTable.find(({ name }) => title === `ferry ${name}`);
-  return group !== undefined && 'commands' in group ? group.commands : commandTable;
+  const inner = commandsIn(title);
+  return inner.length > 0 ? inner : commandTable;
 }
