@@ -49,6 +49,18 @@ test('an answer is well from 200 to 399', async () => {
   }
 });
 
+test('name and password of a URL are sent in a header', async () => {
+  const seen: (string | undefined)[] = [];
+  await using server = await listening(
+    createHttpServer(({ headers }, response) => {
+      seen.push(headers.authorization);
+      response.end();
+    }),
+  );
+  await reachUrl(`http://me:p%40ss@127.0.0.1:${server.port}/`, soon);
+  assert.deepEqual(seen, [`Basic ${Buffer.from('me:p@ss').toString('base64')}`]);
+});
+
 test('who does not answer is not waited for longer than said', async () => {
   await using server = await listening(
     createServer((socket) => socket.on('error', () => {}).resume()),

@@ -47,12 +47,12 @@ export async function reachUrl(url: string, { timeoutMs, signal }: ReachOptions)
   if (!URL.canParse(url) || !/^https?:/.test(url)) {
     throw new FerryError('usage', `"${url}" is not a URL of http or https`);
   }
-  const shown = withoutCredentials(url);
+  const { href: shown, headers } = apart(url);
   const timeout = AbortSignal.timeout(timeoutMs);
   let status: number;
   try {
     const either = signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
-    const response = await fetch(url, { redirect: 'manual', signal: either });
+    const response = await fetch(shown, { headers, redirect: 'manual', signal: either });
     await response.body?.cancel();
     ({ status } = response);
   } catch (error) {
@@ -76,9 +76,13 @@ function reasonOf(error: unknown): string {
   return errnoOf(cause) ?? messageOf(cause ?? error);
 }
 
-function withoutCredentials(text: string): string {
+/** Name and password belong into a header, and not into messages. */
+function apart(text: string): { readonly href: string; readonly headers: Record<string, string> } {
   const url = new URL(text);
+  const credentials = [url.username, url.password].map(decodeURIComponent).join(':');
   url.username = '';
   url.password = '';
-  return url.href;
+  if (credentials === ':') return { href: url.href, headers: {} };
+  const authorization = `Basic ${Buffer.from(credentials).toString('base64')}`;
+  return { href: url.href, headers: { authorization } };
 }
