@@ -23,6 +23,8 @@ export type ErrorCode =
   | 'denied'
   /** The disk or a quota is full. */
   | 'no-space'
+  /** A program that was run for it ended badly: an activation, a health check. */
+  | 'failed'
   /** This kind of store can't do that. */
   | 'unsupported'
   /** A bug of ours. */

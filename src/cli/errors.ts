@@ -16,6 +16,7 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   'no-space': 5,
   conflict: 1,
   denied: 1,
+  failed: 1,
   protocol: 1,
   unsupported: 1,
   internal: 70,

@@ -70,6 +70,15 @@ export async function reachUrl(url: string, { timeoutMs, signal }: ReachOptions)
   }
 }
 
+/** A "%" that begins no escape stands for itself. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 /** What is at the bottom of a failed `fetch`. */
 function reasonOf(error: unknown): string {
   const cause = error instanceof Error ? error.cause : undefined;
@@ -79,7 +88,7 @@ function reasonOf(error: unknown): string {
 /** Name and password belong into a header, and not into messages. */
 function apart(text: string): { readonly href: string; readonly headers: Record<string, string> } {
   const url = new URL(text);
-  const credentials = [url.username, url.password].map(decodeURIComponent).join(':');
+  const credentials = `${decoded(url.username)}:${decoded(url.password)}`;
   url.username = '';
   url.password = '';
   if (credentials === ':') return { href: url.href, headers: {} };
