@@ -5,9 +5,11 @@
 #     a directory of its own and run through its own dynamic linker: nothing of them is installed,
 #     no daemon is started, no build users are made;
 #   - nginx, unpacked in the same way, as installing it would start it;
+#   - sudo and doas, unpacked as well: installing them would change who may become root here;
 #   - Chromium without a screen, for the pages that ferry writes;
 #   - Ceph, whose gateway is the S3 server of the tests, unpacked to be the root directory of
-#     scripts/s3-server.sh.
+#     scripts/s3-server.sh;
+#   - the packages that a development shell of the tests is made of.
 # Run it as often as you like: what is there already is left alone.
 # FERRY_PEERS names another directory than .peers of this checkout.
 set -euo pipefail
@@ -26,6 +28,7 @@ packages=(
   curl
   debian-archive-keyring # signs the suites below; Ubuntu has it as a package
   fish                   # the shells that completions are made for
+  iproute2 # the networks of the machines in test/support/hosts.ts
   libatomic1             # Node's own library
   lzip
   man-db
@@ -149,6 +152,16 @@ make_nginx() {
   stamp nginx "nginx $fetched of Debian bookworm"
 }
 
+# Their setuid bits are set where they are used, inside the machines of test/support/hosts.ts.
+make_sudo() {
+  if is_there sudo; then return; fi
+  fetch sudo bookworm sudo opendoas
+  chmod -R u-s,g-s "$peers/sudo/root/usr/bin"
+  # One of their packages asks for perl, to be installed.
+  rm -rf "$peers"/sudo/root/usr/{share,lib/*/perl*,bin/perl*}
+  stamp sudo "sudo $fetched of Debian bookworm"
+}
+
 # It starts itself anew for each of its processes, by what /proc says its program is: that must not be
 # the dynamic linker, so the program names its own.
 make_chromium() {
@@ -182,6 +195,28 @@ make_ceph() {
   stamp ceph "Ceph $fetched of Debian trixie"
 }
 
+# What a development shell of the tests is made of (test/support/shell-fixture): archives whose names don't
+# change with their versions, and a busybox to unpack the first of them with.
+make_shell_packages() {
+  local name=shell-packages archive package work
+  if is_there "$name"; then return; fi
+  work=$peers/$name.fetch
+  say "$name: fetching bash-static and others of Debian bookworm"
+  rm -rf "${peers:?}/$name" "$work"
+  mkdir -p "$peers/$name/archives" "$work"
+  "$checkout/scripts/debian-fetch.sh" bookworm "$work" \
+    bash-static busybox-static hello jq libc6 libjq1 libonig5
+  for archive in "$work"/archives/*.deb; do
+    package=$(dpkg-deb --field "$archive" Package)
+    case $package in
+      bash-static | hello | jq | libc6 | libjq1 | libonig5) cp "$archive" "$peers/$name/archives/$package.deb" ;;
+      busybox-static) dpkg-deb --fsys-tarfile "$archive" | tar -x -C "$peers/$name" --no-same-owner --transform 's,^\./bin/,./,' ./bin/busybox ;;
+    esac
+  done
+  rm -rf "$work"
+  stamp "$name" 'packages of Debian bookworm'
+}
+
 command -v apt-get >/dev/null || fail 'this needs apt, as on Debian and Ubuntu'
 install_packages
 mkdir -p "$peers"
@@ -190,6 +225,8 @@ for release in "${releases[@]}"; do
   make_release $release
 done
 make_nginx
+make_sudo
 make_chromium
 make_ceph
+make_shell_packages
 say "ready in $peers"
