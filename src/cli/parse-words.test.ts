@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FerryError } from '../error.ts';
 import type { ArgumentSpec, OptionSpecs } from './command.ts';
-import { editDistance, nearest } from './nearest.ts';
+import { editDistance, nearest } from '../config/nearest.ts';
 import { parseWords, type ParsedWords } from './parse-words.ts';
 
 const specs: OptionSpecs = {

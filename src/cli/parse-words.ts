@@ -10,7 +10,7 @@ import {
   type OptionSpecs,
   type ParsedOption,
 } from './command.ts';
-import { nearest } from './nearest.ts';
+import { nearest } from '../config/nearest.ts';
 
 export interface ParsedWords {
   readonly words: readonly string[];

@@ -5,7 +5,7 @@ import { setOverride } from '../config/overrides.ts';
 import { commonOptions } from './common-options.ts';
 import { BrokenPipe, type CommandContext, type Output } from './context.ts';
 import { describeError, exitStatusOf } from './errors.ts';
-import { nearest } from './nearest.ts';
+import { nearest } from '../config/nearest.ts';
 import { parseWords, usage } from './parse-words.ts';
 import { commandsIn, findCommand, siblingsAfter, type CommandEntry } from './table.ts';
 import { version } from './version.ts';

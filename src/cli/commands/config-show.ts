@@ -7,7 +7,7 @@ import { FerryError, messageOf } from '../../error.ts';
 import { defineCommand, type Command } from '../command.ts';
 import { say, type CommandContext } from '../context.ts';
 import { printable } from '../errors.ts';
-import { nearest } from '../nearest.ts';
+import { nearest } from '../../config/nearest.ts';
 
 export const configShow: Command = defineCommand({
   description: [

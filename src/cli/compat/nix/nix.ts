@@ -5,7 +5,7 @@
 import { FerryError } from '../../../error.ts';
 import { defineDropIn, type Command, type OptionSpecs } from '../../command.ts';
 import type { CommandContext } from '../../context.ts';
-import { nearest } from '../../nearest.ts';
+import { nearest } from '../../../config/nearest.ts';
 import { nixUsage, versionLine, withNixStatus } from '../nix-words.ts';
 import { noFlags, takeFlag, wordsAfter, type CommonFlags } from './common-flags.ts';
 import { findForeignNix } from './foreign-nix.ts';
