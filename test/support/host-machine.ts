@@ -92,14 +92,9 @@ export function makeHost(machine: HostMachineOptions): TestHost {
   };
   const exec: TestHost['exec'] = (argv, { user = 'root', input, timeoutMs } = {}) => {
     const identity = ['--reuid', user, '--regid', user === 'root' ? 'root' : 'users'];
-    return run(
-      'nsenter',
-      [
-        ...['--target', String(running()), ...NAMESPACES, '--root', '--wd=/', '--'],
-        ...['/usr/bin/setpriv', ...identity, '--init-groups', '--reset-env', '--', ...argv],
-      ],
-      { input, timeoutMs },
-    );
+    const enter = ['--target', String(running()), ...NAMESPACES, '--root', '--wd=/', '--'];
+    const become = ['/usr/bin/setpriv', ...identity, '--init-groups', '--reset-env', '--'];
+    return run('nsenter', [...enter, ...become, ...argv], { input, timeoutMs });
   };
 
   return {

@@ -178,12 +178,18 @@ export function hostsLack(): string[] {
   const lacks = programs.filter((program) => findProgram(program) === undefined);
   if (!existsSync(join(peersDirectory(), 'sudo/stamp'))) lacks.push('sudo and doas to unpack');
   if (process.getuid?.() !== 0) return [...lacks, 'root, for machines in namespaces'];
-  namespaces ??= spawnSync('unshare', [
-    ...['--mount', '--net', '--pid', '--ipc', '--uts', '--fork', 'bash', '-c'],
-    'mount -t tmpfs tmpfs /tmp && mkdir /tmp/a && mount -t overlay overlay -o lowerdir=/tmp/a:/usr /mnt',
-  ]).status;
+  namespaces ??= spawnSync('unshare', [...NAMESPACES, 'bash', '-c', TRIAL]).status;
   if (namespaces !== 0) lacks.push('leave to make namespaces and mounts');
   return lacks;
 }
 
 let namespaces: number | null | undefined;
+
+const NAMESPACES = ['--mount', '--net', '--pid', '--ipc', '--uts', '--fork'];
+const TRIAL = `set -e
+mount -t tmpfs tmpfs /tmp
+mkdir /tmp/a
+mount -t overlay overlay -o lowerdir=/tmp/a:/usr /mnt
+ip link add trial0 type bridge
+ip link add trial1 type veth peer name trial2
+tc qdisc add dev trial1 root tbf rate 1mbit burst 64kb latency 50ms`;
