@@ -16,6 +16,17 @@ export function largestFirst(a: PathInfo, b: PathInfo): number {
   return b.narSize - a.narSize || compareStorePaths(a.path, b.path);
 }
 
+/** Bytes of NAR below which Nix's own order is kept, which people know from what is printed. */
+const ORDER_MATTERS_BYTES = 64 << 20;
+
+/**
+ * In which order paths of so many bytes are sent that are sorted already: the large ones come as early as they can, one
+ * that came last would be at work alone.
+ */
+export function orderToSend(sorted: readonly PathInfo[], narSize: number): readonly PathInfo[] {
+  return narSize < ORDER_MATTERS_BYTES ? sorted : sortTopologically(sorted, { by: largestFirst });
+}
+
 /**
  * References first. Only edges within the set count. Iterative: chains may be as long as the closure.
  * @throws FerryError `corrupt` for a cycle between different paths.

@@ -5,7 +5,7 @@ import type { PathInfo } from '../format/path-info.ts';
 import { printStorePath, type StorePath } from '../format/store-path.ts';
 import type { CallOptions, PathToAdd, Store } from '../store/store.ts';
 import type { CopySummary, OnCopyEvent } from './events.ts';
-import { largestFirst, sortTopologically } from './order.ts';
+import { largestFirst, orderToSend } from './order.ts';
 import { sumUpSkipped, type CopyPlan } from './plan.ts';
 
 export interface TransferOptions extends CallOptions {
@@ -25,7 +25,7 @@ export interface TransferOptions extends CallOptions {
  */
 export async function transfer(
   plan: CopyPlan,
-  source: Store,
+  source: Pick<Store, 'readNars'>,
   destination: Store,
   options: TransferOptions = {},
 ): Promise<CopySummary> {
@@ -74,19 +74,15 @@ export async function transfer(
   return summary;
 }
 
-/** Bytes of NAR below which Nix's own order is kept, which people know from what is printed. */
-const ORDER_MATTERS_BYTES = 64 << 20;
-
-/** The large ones come as early as they can: one that came last would be at work alone. */
-function inOrderFor(destination: Store, plan: CopyPlan): readonly PathInfo[] {
-  if (destination.features.has('unordered')) return plan.missing.toSorted(largestFirst);
-  if (plan.narSize < ORDER_MATTERS_BYTES) return plan.missing;
-  return sortTopologically(plan.missing, { by: largestFirst });
+function inOrderFor(destination: Store, { missing, narSize }: CopyPlan): readonly PathInfo[] {
+  return destination.features.has('unordered')
+    ? missing.toSorted(largestFirst)
+    : orderToSend(missing, narSize);
 }
 
 async function* pathsToAdd(
   missing: readonly PathInfo[],
-  source: Store,
+  source: Pick<Store, 'readNars'>,
   signal: AbortSignal | undefined,
   onEvent: OnCopyEvent | undefined,
 ): AsyncGenerator<PathToAdd> {

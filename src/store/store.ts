@@ -31,7 +31,9 @@ export type StoreFeature =
   /** It verifies signatures by itself when paths are added, `refuses` tells in advance. */
   | 'trust'
   /** `addPaths` takes paths in any order, and is done soonest when the large ones come first. */
-  | 'unordered';
+  | 'unordered'
+  /** `addPaths` takes the `tree` of a stream where it has one, or what is `compressed`, on threads of its own. */
+  | 'trees';
 
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
@@ -265,6 +267,12 @@ export interface Store extends AsyncDisposable {
     log: AsyncIterable<Uint8Array>,
     options?: CallOptions,
   ): Promise<void>;
+
+  /**
+   * How many iterations of `readNars` may be under way at the same time without one that isn't taken on holding up the
+   * others. A store that doesn't say answers them one after the other.
+   */
+  readonly readingsMax?: number | undefined;
 
   /** How it wants to be used as a substituter; the defaults of Nix where it doesn't say. */
   readonly substituter?: SubstituterTraits | undefined;

@@ -108,7 +108,14 @@ async function fetchInfo(
 export class CacheStore implements Store {
   readonly uri: string;
   readonly storeDir: StoreDir;
-  readonly features: ReadonlySet<StoreFeature> = new Set(['write', 'sign', 'unordered'] as const);
+  readonly features: ReadonlySet<StoreFeature> = new Set([
+    'write',
+    'sign',
+    'unordered',
+    'trees',
+  ] as const);
+  /** Each NAR has a request of its own. */
+  readonly readingsMax: number = 4;
   /** What the cache says of itself. */
   readonly substituter: SubstituterTraits;
   readonly queryAllValidPaths?: (options?: CallOptions) => Promise<StorePath[]>;

@@ -9,6 +9,7 @@ import type { PathRegistration } from '../../format/registration.ts';
 import { graphOfInfos } from '../../format/reference-graph.ts';
 import { isSignature } from '../../format/signature.ts';
 import type { TreeWorkers } from '../../system/tree-jobs.ts';
+import { readingsOnThreads } from '../readings.ts';
 import type {
   CallOptions,
   ContentToAdd,
@@ -105,7 +106,7 @@ export interface LocalStore extends Store, LocalGarbage {
 const AT_ONCE = 2000;
 
 const READ_FEATURES: readonly StoreFeature[] = [];
-const WRITE_FEATURES: readonly StoreFeature[] = ['write', 'sign', 'hold', 'trust'];
+const WRITE_FEATURES: readonly StoreFeature[] = ['write', 'sign', 'hold', 'trust', 'trees'];
 
 /**
  * Opening reads nothing but whether there is a store. One that isn't there yet is made when something is first
@@ -179,6 +180,7 @@ export async function openLocalStore(options: LocalStoreOptions): Promise<LocalS
     uri,
     storeDir,
     features: new Set(readOnly ? READ_FEATURES : WRITE_FEATURES),
+    readingsMax: readingsOnThreads(workers),
     toRealPath,
 
     async queryValidPaths(paths, { substitute, hold, signal } = {}) {

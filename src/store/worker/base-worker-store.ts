@@ -18,6 +18,7 @@ import { v } from '../../wire/worker/version.ts';
 import type { Connections } from '../far/connections.ts';
 import { readNars, type NarToRead } from '../far/read-nars.ts';
 import { freeSpaceAt } from '../local/free-space.ts';
+import { readingsOnThreads } from '../readings.ts';
 import type {
   AddOptions,
   CallOptions,
@@ -71,6 +72,7 @@ export class BaseWorkerStore implements Store {
   protected readonly trees: LocalTrees | undefined;
   /** Where the store is on this machine. */
   readonly freeSpace?: (options?: CallOptions) => Promise<FreeSpace | undefined>;
+  readonly readingsMax: number | undefined;
   /** Likewise. */
   readonly readBuildLog?: NonNullable<Store['readBuildLog']>;
   readonly #onDispose: (() => Promise<void>) | undefined;
@@ -92,6 +94,7 @@ export class BaseWorkerStore implements Store {
     this.isTrusted = first.greeting.isTrusted;
     const { trees } = options;
     this.trees = trees;
+    this.readingsMax = trees === undefined ? undefined : readingsOnThreads(trees.workers);
     if (trees !== undefined) {
       this.freeSpace = async () => freeSpaceAt(trees.realDir);
       this.readBuildLog = async (drv, { signal } = {}) => {
