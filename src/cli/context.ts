@@ -12,6 +12,8 @@ export interface Output {
   readonly hasColours: boolean;
   /** Columns, as they are at the moment. */
   width(): number;
+  /** Lines, as they are at the moment; undefined where it is no terminal. */
+  height?(): number | undefined;
   /** Resolves when more can be written. Rejects with `BrokenPipe` when nobody reads any more. */
   write(data: string | Uint8Array): Promise<void>;
   /** To be called by who writes a lot: a pipe then holds more at a time. */

@@ -24,6 +24,8 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
 
 /** Some paths were copied and some failed (`--keep-going`). */
 export const partialStatus = 6;
+/** A host runs its old generation again. */
+export const rolledBackStatus = 7;
 /** As a program that a closed pipe ended: 128 + SIGPIPE. */
 const BROKEN_PIPE_STATUS = 141;
 

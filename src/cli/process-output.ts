@@ -24,6 +24,7 @@ export function openOutput(
     isTerminal,
     hasColours: wantsColours(isTerminal, variables),
     width: () => (isTerminal ? stream.columns : WIDTH_WITHOUT_TERMINAL),
+    height: () => (isTerminal ? stream.rows : undefined),
     write: (data) => {
       if (failure !== undefined) return Promise.reject(failure);
       return new Promise((resolve, reject) => {

@@ -12,8 +12,8 @@ import type { CopyProgress } from './copy-progress.ts';
 import { OrderedOutput } from './ordered-output.ts';
 
 const VERSION = 1;
-/** Bytes are gathered for this long: there may be thousands of chunks a second. */
-const BYTES_EVERY_MS = 100;
+/** In milliseconds. Bytes are gathered for this long: there may be thousands of chunks a second. */
+export const BYTES_EVERY_MS = 100;
 
 export function jsonProgress(context: CommandContext, storeDir: StoreDir): CopyProgress {
   const output = new OrderedOutput(context.stdout);
@@ -43,7 +43,7 @@ export function jsonProgress(context: CommandContext, storeDir: StoreDir): CopyP
 }
 
 /** An event as the outside sees it: paths in full, errors as text. */
-function jsonEvent(event: CopyEvent, storeDir: StoreDir): Record<string, unknown> {
+export function jsonEvent(event: CopyEvent, storeDir: StoreDir): Record<string, unknown> {
   switch (event.type) {
     case 'closure':
     case 'skipped':

@@ -1,7 +1,9 @@
 /**
- * A few lines at the end of the terminal that change in place. What is printed meanwhile goes above them. The cursor is
- * hidden while they stand, and is back when they are gone.
+ * A few lines at the end of the terminal that change in place. What is printed meanwhile goes above them, in one write
+ * with them, so that nothing flickers. The cursor is hidden while they stand, and is back when they are gone.
  */
+import { stripVTControlCharacters } from 'node:util';
+import { displayWidth } from './display-width.ts';
 import type { OrderedOutput } from './ordered-output.ts';
 
 const HIDE_CURSOR = '\u001b[?25l';
@@ -11,7 +13,9 @@ const CLEAR_LINE_END = '\u001b[K';
 
 export class LiveLines {
   readonly #output: OrderedOutput;
-  #standing = 0;
+  #standing: readonly string[] = [];
+  /** Columns of the terminal when they were drawn. */
+  #width = 0;
 
   constructor(output: OrderedOutput) {
     this.#output = output;
@@ -19,25 +23,47 @@ export class LiveLines {
 
   /** Replaces the lines; none may be wider than the terminal, or the count of them would be wrong. */
   draw(lines: readonly string[]): void {
-    const body = lines.map((line) => `${line}${CLEAR_LINE_END}\n`).join('');
-    this.#output.write(`${HIDE_CURSOR}${this.#upwards()}${body}${CLEAR_TO_END}`);
-    this.#standing = lines.length;
+    if (lines.length === 0) {
+      this.clear();
+      return;
+    }
+    const isSame = lines.length === this.#standing.length && this.#width === this.#output.width();
+    if (isSame && lines.every((line, n) => line === this.#standing[n])) return;
+    // Whoever stopped the terminal sees the state of things when it goes on, not all that was between.
+    if (this.#output.isBehind) return;
+    this.#write('', lines);
   }
 
-  /** A line that stays; those that change are back with the next `draw`. */
+  /** A line that stays, above those that change. It may be wider than the terminal. */
   print(line: string): void {
-    this.clear();
-    this.#output.line(line);
+    if (this.#standing.length === 0) this.#output.line(line);
+    else this.#write(`${line}${CLEAR_LINE_END}\n`, this.#standing);
   }
 
   /** Takes the lines away. */
   clear(): void {
-    if (this.#standing === 0) return;
+    if (this.#standing.length === 0) return;
     this.#output.write(`${this.#upwards()}${CLEAR_TO_END}${SHOW_CURSOR}`);
-    this.#standing = 0;
+    this.#standing = [];
   }
 
+  #write(above: string, lines: readonly string[]): void {
+    const body = lines.map((line) => `${line}${CLEAR_LINE_END}\n`).join('');
+    this.#output.write(`${HIDE_CURSOR}${this.#upwards()}${above}${body}${CLEAR_TO_END}`);
+    this.#standing = lines;
+    this.#width = this.#output.width();
+  }
+
+  /** To the first of the lines. A terminal that became narrower has broken those that didn't fit any more into several. */
   #upwards(): string {
-    return this.#standing === 0 ? '' : `\u001b[${this.#standing}F`;
+    if (this.#standing.length === 0) return '';
+    const width = this.#output.width();
+    // Some terminals don't say how wide they are.
+    if (!(width > 0) || width >= this.#width) return `\u001b[${this.#standing.length}F`;
+    const rows = this.#standing.reduce((sum, line) => {
+      const own = displayWidth(stripVTControlCharacters(line));
+      return sum + Math.max(Math.ceil(own / width), 1);
+    }, 0);
+    return `\u001b[${rows}F`;
   }
 }
