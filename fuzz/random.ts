@@ -1,6 +1,8 @@
 /** Random numbers that a seed repeats: a finding must be found again. */
 
 export interface Random {
+  /** 0 up to, not including, 1. */
+  readonly number: () => number;
   /** 0 up to, not including, `below`. */
   integer(below: number): number;
   /** One of them. */
@@ -18,6 +20,7 @@ export function createRandom(seed: number): Random {
   };
   const integer = (below: number): number => Math.floor(next() * below);
   return {
+    number: next,
     integer,
     pick: (from) => {
       const one = from[integer(from.length)];

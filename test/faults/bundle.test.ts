@@ -19,6 +19,7 @@ import { makeNixHome, openNixHome, type NixHome } from '../support/nix-home.ts';
 import { peerTest, type FoundNix } from '../support/peers.ts';
 import { makeTempDirectory, removeTree } from '../support/temp.ts';
 import { mountTmpfs } from '../support/tmpfs.ts';
+import { randomOf } from '../support/seed.ts';
 
 const needs = { nix: ['2.34'] } as const;
 /** The exit status, as docs/exit-status.md has it. */
@@ -156,7 +157,7 @@ bundleTest(
   'kill -9 while a bundle is exported: run again it goes on, and gives the same bytes',
   async (world, context) => {
     const { source, dir } = world;
-    const random = seeded(context);
+    const { number: random } = randomOf(context);
     const words = (file: string): string[] => [
       'export',
       '--bundle',
@@ -191,7 +192,7 @@ bundleTest(
   'kill -9 while a bundle is imported: what is valid is whole, and run again it finishes',
   async (world, context) => {
     const { source, destination, dir } = world;
-    const random = seeded(context);
+    const { number: random } = randomOf(context);
     const file = join(dir, 'x.bundle');
     await runFerryOk(source, ['export', '--bundle', '-o', file, last]);
     const words = ['import', '--no-check-sigs', file];
@@ -265,14 +266,4 @@ async function durationOf(child: ChildProcess, begun: () => boolean): Promise<nu
 
 async function untilBegun(child: ChildProcess, begun: () => boolean): Promise<void> {
   while (!begun() && child.exitCode === null) await sleep(2);
-}
-
-function seeded(context: TestContext): () => number {
-  const seed = Number(process.env['FERRY_SEED'] ?? Math.floor(Math.random() * 2 ** 32));
-  context.diagnostic(`FERRY_SEED=${seed}`);
-  let count = 0;
-  return () => {
-    const { digest } = hashBytes('sha256', `${seed} ${count++}`);
-    return new DataView(digest.buffer, digest.byteOffset).getUint32(0) / 2 ** 32;
-  };
 }

@@ -16,6 +16,7 @@ import { ferryBin, ferryEnv, runFerryOk } from '../support/ferry-program.ts';
 import { openLocalStores } from '../support/local-stores.ts';
 import { makeNixHome, type NixHome } from '../support/nix-home.ts';
 import { peerTest } from '../support/peers.ts';
+import { seedOf } from '../support/seed.ts';
 
 const KILLS = 12;
 const PATHS = 120;
@@ -73,8 +74,7 @@ peerTest(
   `${KILLS} kills of a copy to file:// leave a cache that is closed, and the same command finishes`,
   { nix: ['2.34'] },
   async (nix, context) => {
-    const seed = Number(process.env['FERRY_SEED'] ?? Math.floor(Math.random() * 2 ** 16));
-    context.diagnostic(`FERRY_SEED=${seed}`);
+    const seed = seedOf(context);
     await using home = makeNixHome(nix('2.34'), { ram: true });
     const samples = manySamples();
     {

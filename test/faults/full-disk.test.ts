@@ -1,9 +1,9 @@
 /** Disks that are too small: refused before anything moves where that can be known, else an error and a whole store. */
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { hashBytes } from '../../src/format/hash.ts';
-import { defaultStoreDir, type StorePath } from '../../src/format/store-path.ts';
+import { defaultStoreDir } from '../../src/format/store-path.ts';
 import { samplePath, toAdd, type Sample } from '../conformance/nars.ts';
 import { farFerry, farNix, runFerry } from '../support/ferry-program.ts';
 import { openLocalStores } from '../support/local-stores.ts';
@@ -13,6 +13,7 @@ import { startSshd, type Sshd } from '../support/sshd.ts';
 import { waitUntil } from '../support/processes.ts';
 import { makeTempDirectory } from '../support/temp.ts';
 import { mountTmpfs, type Tmpfs } from '../support/tmpfs.ts';
+import { entriesOf, validPaths } from '../support/store-contents.ts';
 
 const needs = { nix: ['2.34'], programs: ['ssh', 'sshd'] } as const;
 /** The exit status, as docs/exit-status.md has it. */
@@ -149,18 +150,4 @@ async function verify(home: NixHome): Promise<void> {
   const { status, stderr } = await home.run('nix-store', ['--verify', '--check-contents']);
   assert.equal(status, 0, stderr);
   assert.doesNotMatch(stderr, /disappeared|modified/);
-}
-
-async function validPaths(home: NixHome): Promise<StorePath[]> {
-  await using stores = openLocalStores();
-  await using store = await stores.open(home.root);
-  return (await store.queryAllValidPaths()).sort();
-}
-
-function entriesOf(home: NixHome): string[] {
-  const directory = home.realPath('/nix/store');
-  if (!existsSync(directory)) return [];
-  return readdirSync(directory)
-    .filter((name) => name !== '.links')
-    .sort();
 }

@@ -7,7 +7,6 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { planCopy } from '../../src/copy/plan.ts';
 import { transfer } from '../../src/copy/transfer.ts';
@@ -20,6 +19,8 @@ import { openLocalStores, type LocalStores } from '../support/local-stores.ts';
 import { makeNixHome, openNixHome, type NixHome } from '../support/nix-home.ts';
 import { peerTest, type NixVersion } from '../support/peers.ts';
 import { killAtOnce } from '../support/processes.ts';
+import { createRandom } from '../../fuzz/random.ts';
+import { seedOf } from '../support/seed.ts';
 
 const ROUNDS = 20;
 const KILLS = 24;
@@ -58,7 +59,7 @@ peerTest(
   { nix: ['2.8', '2.34'] },
   async (nix, context) => {
     const seed = seedOf(context);
-    const random = randomFrom(seed);
+    const random = createRandom(seed).number;
     await using source = makeNixHome(nix('2.34'), { ram: true });
     await using home = makeNixHome(nix('2.34'), { ram: true });
     await using stores = openLocalStores();
@@ -250,7 +251,7 @@ peerTest(
   { nix: ['2.34'] },
   async (nix, context) => {
     const seed = seedOf(context);
-    const random = randomFrom(seed);
+    const random = createRandom(seed).number;
     await using home = makeNixHome(nix('2.34'), { ram: true });
     await using stores = openLocalStores();
     const samples = manySamples(200);
@@ -336,21 +337,4 @@ function closuresOf(samples: readonly Sample[]): Map<StorePath, Set<StorePath>> 
       return [top, closure];
     }),
   );
-}
-
-function seedOf(context: TestContext): number {
-  const seed = Number(process.env['FERRY_SEED'] ?? Math.floor(Math.random() * 2 ** 32));
-  context.diagnostic(`FERRY_SEED=${seed}`);
-  return seed;
-}
-
-/** Numbers from 0 to 1 that a seed determines (mulberry32). */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let bits = Math.imul(state ^ (state >>> 15), state | 1);
-    bits ^= bits + Math.imul(bits ^ (bits >>> 7), bits | 61);
-    return ((bits ^ (bits >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

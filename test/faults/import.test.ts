@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -26,6 +26,8 @@ import { waitUntil } from '../support/processes.ts';
 import { makeTempDirectory } from '../support/temp.ts';
 import { mountTmpfs } from '../support/tmpfs.ts';
 import { u64 } from '../vectors/nar/build.ts';
+import { seedOf } from '../support/seed.ts';
+import { entriesOf, validPaths } from '../support/store-contents.ts';
 
 /** Exit statuses, as docs/exit-status.md has them. */
 const INTERRUPTED = 130;
@@ -97,8 +99,7 @@ peerTest(
   'kill -9 at any moment leaves a store that is whole',
   { nix: ['2.34'] },
   async (nix, context) => {
-    const seed = Number(process.env['FERRY_SEED'] ?? Math.floor(Math.random() * 2 ** 32));
-    context.diagnostic(`FERRY_SEED=${seed}`);
+    const seed = seedOf(context);
     const samples = manySamples(12);
     const stream = streamOf(...samples);
     await using temp = makeTempDirectory({ ram: true });
@@ -259,18 +260,4 @@ async function finish(home: NixHome, samples: readonly Sample[]): Promise<void> 
   assert.deepEqual(await validPaths(home), pathsOf(samples));
   assert.deepEqual(entriesOf(home), pathsOf(samples));
   await home.verify();
-}
-
-async function validPaths(home: NixHome): Promise<StorePath[]> {
-  await using stores = openLocalStores();
-  await using store = await stores.open(home.root);
-  return (await store.queryAllValidPaths()).sort();
-}
-
-function entriesOf(home: NixHome): string[] {
-  const directory = home.realPath('/nix/store');
-  if (!existsSync(directory)) return [];
-  return readdirSync(directory)
-    .filter((name) => name !== '.links')
-    .sort();
 }

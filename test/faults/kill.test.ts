@@ -23,6 +23,8 @@ import { peerTest } from '../support/peers.ts';
 import { findProcesses, isRunning, killAtOnce, waitUntil } from '../support/processes.ts';
 import { startSshd, type Sshd } from '../support/sshd.ts';
 import { makeTempDirectory, removeTree } from '../support/temp.ts';
+import { createRandom } from '../../fuzz/random.ts';
+import { seedOf } from '../support/seed.ts';
 
 type Victim = 'client' | 'ssh' | 'far end';
 
@@ -50,8 +52,7 @@ peerTest(
   `${ROUNDS} kills at any moment leave whole paths, and the same command finishes`,
   { nix: ['2.34'], programs: ['ssh', 'sshd'] },
   async (nix, context) => {
-    const seed = Number(process.env['FERRY_SEED'] ?? Math.floor(Math.random() * 2 ** 32));
-    context.diagnostic(`FERRY_SEED=${seed}`);
+    const seed = seedOf(context);
     await using source = makeNixHome(nix('2.34'), { ram: true });
     await using temp = makeTempDirectory({ ram: true });
     await using stores = openLocalStores();
@@ -104,7 +105,7 @@ interface Duration {
 }
 
 function roundsOf(seed: number): Round[] {
-  const random = randomFrom(seed);
+  const random = createRandom(seed).number;
   const slices = Math.ceil(ROUNDS / KINDS.length);
   return Array.from({ length: ROUNDS }, (_, index) => {
     const kind = KINDS[index % KINDS.length];
@@ -322,15 +323,4 @@ function tell(
   context.diagnostic(`paths valid after a kill: ${valid.join(' ')}`);
   const withLeftovers = found.filter(({ leftovers }) => leftovers > 0).length;
   context.diagnostic(`kills that left something else: ${withLeftovers}`);
-}
-
-/** Numbers from 0 to 1 that a seed determines (mulberry32). */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let bits = Math.imul(state ^ (state >>> 15), state | 1);
-    bits ^= bits + Math.imul(bits ^ (bits >>> 7), bits | 61);
-    return ((bits ^ (bits >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

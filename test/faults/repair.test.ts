@@ -30,6 +30,8 @@ import { peerTest } from '../support/peers.ts';
 import { killAtOnce } from '../support/processes.ts';
 import { startSshd } from '../support/sshd.ts';
 import { makeTempDirectory, removeTree } from '../support/temp.ts';
+import { createRandom } from '../../fuzz/random.ts';
+import { seedOf } from '../support/seed.ts';
 
 const samples = makeSamples();
 const paths = samples.map(({ info }) => info.path);
@@ -223,9 +225,8 @@ for (const work of WORKS) {
     `${KILLS} kills while ${work.name} break nothing, and the same command finishes`,
     { nix: ['2.34'] },
     async (nix, context) => {
-      const seed = Number(process.env['FERRY_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
-      context.diagnostic(`FERRY_SEED=${seed}`);
-      const random = randomFrom(seed);
+      const seed = seedOf(context);
+      const random = createRandom(seed).number;
       await using stores = openLocalStores();
       await using source = makeNixHome(nix('2.34'), { ram: true });
       await fill(stores, source);
@@ -272,15 +273,4 @@ async function requireNothingNew(stores: LocalStores, home: NixHome): Promise<vo
       name === '.links' || name.startsWith('.tmp-link-') || hashParts.has(name.slice(0, 32));
     assert.ok(isKnown, `${name} (${isStorePathBaseName(name)})`);
   }
-}
-
-/** The same moments for the same seed: mulberry32. */
-function randomFrom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

@@ -2,6 +2,7 @@
 import { closureSizes } from '../../src/copy/closure-sizes.ts';
 import type { GraphDocument, GraphNode } from '../../src/format/graph/document.ts';
 import { defaultStoreDir, type StorePath } from '../../src/format/store-path.ts';
+import { createRandom } from '../../fuzz/random.ts';
 
 const LETTERS = '0123456789abcdfghijklmnpqrsvwxyz';
 const NAMES =
@@ -12,7 +13,7 @@ const OUTPUTS = ['', '', '', '', '-lib', '-bin', '-dev', '-data', '-man'];
 
 /** The first path is the root; each refers to some of those after it, and to the last ones most often. */
 export function makeDocument(count: number): GraphDocument {
-  const random = randomNumbers(count);
+  const random = createRandom(count).number;
   const below = (limit: number): number => Math.floor(random() * limit);
   const made = Array.from({ length: count }, (_, i) => {
     const hashPart = Array.from({ length: 32 }, () => LETTERS[below(32)]).join('');
@@ -87,15 +88,4 @@ export function documentOf(
     root?.version === undefined ? (root?.name ?? 'nothing') : `${root.name}-${root.version}`;
   const roots = made.length === 0 ? [] : [numbers.get(0) ?? 0];
   return { version: 1, storeDir: defaultStoreDir, title, roots, nodes };
-}
-
-/** From 0 up to 1; the same for the same seed. (mulberry32) */
-function randomNumbers(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }

@@ -9,6 +9,7 @@ import { nixVersions, peerTest } from '../../support/peers.ts';
 import { runForBytes, type FinishedBytes } from '../../support/run.ts';
 import { makeSmallClosure, type SmallClosure } from '../../support/small-closure.ts';
 import { bytesOf, file, nar, u64 } from '../../vectors/nar/build.ts';
+import { seedOf } from '../../support/seed.ts';
 
 const magic = u64(0x4558494e);
 const invalid = '/nix/store/00000000000000000000000000000000-nothing';
@@ -198,8 +199,7 @@ peerTest(
   'a stream with a changed byte is the same to both',
   { nix: ['2.34'] },
   async (nix, context) => {
-    const seed = Number(process.env['FERRY_SEED'] ?? Math.floor(Math.random() * 2 ** 32));
-    context.diagnostic(`FERRY_SEED=${seed}`);
+    const seed = seedOf(context);
     await using beside = await openBesideNix(nix('2.34'));
     const { source, text } = beside.closure;
     const { stdout } = await beside.theirs.runForBytes('nix-store', ['--export', text, source]);
