@@ -62,6 +62,18 @@ export async function namedPaths(
   return flags.derivation ? await deriversOf(store, paths, signal) : paths;
 }
 
+/** The same with all they refer to, with `-r`; without it they need not be valid. @throws FerryError `not-found` */
+export async function namedClosure(
+  call: NixCall,
+  store: Store,
+  given: readonly string[],
+  flags: PathFlags,
+): Promise<StorePath[]> {
+  const named = await namedPaths(call, store, given, flags);
+  if (!flags.recursive) return named;
+  return [...(await computeClosure(store, named, { signal: call.context.signal })).keys()];
+}
+
 /** The same with their infos, and those of all they refer to with `-r`. @throws FerryError `not-found` */
 export async function namedInfos(
   call: NixCall,

@@ -1,12 +1,11 @@
 /** `nix store delete`: on this machine, behind a daemon, out of a binary cache. */
 import { FerryError } from '../../../error.ts';
-import { computeClosure } from '../../../copy/closure.ts';
 import type { StorePath } from '../../../format/store-path.ts';
 import type { CallOptions, Store } from '../../../store/store.ts';
 import { asDaemonStore } from '../../as-daemon-store.ts';
 import { asLocalStore } from '../../as-local-store.ts';
 import { deleteAsNix, printFreed } from '../collect-as-nix.ts';
-import { installableArgument, namedPaths, pathOptions } from './path-words.ts';
+import { installableArgument, namedClosure, pathOptions } from './path-words.ts';
 import { defineVerb, type NixCall, type NixVerb } from './verb.ts';
 import { withStore } from './with-store.ts';
 
@@ -29,11 +28,7 @@ export const storeDelete: NixVerb = defineVerb({
   ],
   run: async (call, words, options) =>
     await withStore(call, async (store, session) => {
-      const { signal } = call.context;
-      const named = await namedPaths(call, store, words, options);
-      const paths = options.recursive
-        ? [...(await computeClosure(store, named, { signal })).keys()]
-        : named;
+      const paths = await namedClosure(call, store, words, options);
       const hasRoots = asLocalStore(store) !== undefined || asDaemonStore(store) !== undefined;
       if (hasRoots) await deleteAsNix(call.context, session, store, paths, options);
       else await deleteFromCache(call, store, paths);

@@ -1,6 +1,5 @@
 /** `nix store repair` */
-import { installableArgument, namedPaths, pathOptions } from './path-words.ts';
-import { computeClosure } from '../../../copy/closure.ts';
+import { installableArgument, namedClosure, pathOptions } from './path-words.ts';
 import { repairAsNix } from './repair-as-nix.ts';
 import { defineVerb, type NixVerb } from './verb.ts';
 import { withStore } from './with-store.ts';
@@ -20,11 +19,7 @@ export const storeRepair: NixVerb = defineVerb({
   ],
   run: async (call, words, options) =>
     await withStore(call, async (store, session) => {
-      const { signal } = call.context;
-      const named = await namedPaths(call, store, words, options);
-      const paths = options.recursive
-        ? [...(await computeClosure(store, named, { signal })).keys()]
-        : named;
+      const paths = await namedClosure(call, store, words, options);
       await repairAsNix(session, store, paths);
       return 0;
     }),
