@@ -16,10 +16,10 @@ import { openLocalStores } from '../../../test/support/local-stores.ts';
 import { makeTempDirectory, type TempDirectory } from '../../../test/support/temp.ts';
 import type { StorePath } from '../../format/store-path.ts';
 import { loadFlock } from '../../system/flock.ts';
-import { openSqlite, type SqliteDatabase } from '../../system/sqlite.ts';
 import { namesInStore } from './collect-garbage-candidates.ts';
 import type { CollectEvent } from './collect-garbage.ts';
 import type { LocalStore } from './local-store.ts';
+import { openDatabase } from '../../../test/support/store-database.ts';
 
 const { a, b, c, d } = sampleClosure();
 const [A, B, C, D] = [a, b, c, d].map(({ info }) => info.path) as [
@@ -55,11 +55,6 @@ async function withStore(
   const roots = temp.join('nix/var/nix/gcroots');
   const root = (name: string, target: string): void => symlinkSync(target, join(roots, name));
   await body({ store, temp, root });
-}
-
-function database(temp: TempDirectory): SqliteDatabase {
-  const options = { access: 'read-write', useWal: true, sync: false } as const;
-  return openSqlite(temp.join('nix/var/nix/db/db.sqlite'), options);
 }
 
 function namesIn(store: LocalStore): string[] {
@@ -205,7 +200,7 @@ test('an abort leaves what is valid whole', () => {
 test('rows that nobody can make sense of neither stop it nor are lost', () =>
   withStore([a, b, c, d], async ({ store, temp }) => {
     {
-      using db = database(temp);
+      using db = openDatabase(temp.path);
       await db.transaction(() => {
         db.execute("update ValidPaths set sigs = 'nonsense', ca = 'nonsense', deriver = 'x y'");
         db.execute('update ValidPaths set narSize = 9223372036854775807 where id = 1');
@@ -222,7 +217,7 @@ test('rows that nobody can make sense of neither stop it nor are lost', () =>
     assert.equal(failure, undefined);
     // Nobody knows what it is that refers to b.
     assert.deepEqual(new Set(names), new Set([C, D]));
-    using db = database(temp);
+    using db = openDatabase(temp.path);
     const left = await db.read(() => db.query<[string]>('select path from ValidPaths').all());
     assert.equal(left.length, 3);
     const liveness = await store.queryLiveness(KEEP);
@@ -232,7 +227,7 @@ test('rows that nobody can make sense of neither stop it nor are lost', () =>
 test('what a table refers to that is not ours stays, and the rest goes', () =>
   withStore([a, b, c, d], async ({ store, temp }) => {
     {
-      using db = database(temp);
+      using db = openDatabase(temp.path);
       await db.transaction(() => {
         db.execute(
           'create table Realisations (id integer primary key, outputPath integer references ValidPaths(id) on delete restrict)',
@@ -279,7 +274,7 @@ test('derivations and outputs are kept as the settings say', () => {
       return dead.map(({ name }) => name.slice(33)).sort();
     };
     {
-      using db = database(temp);
+      using db = openDatabase(temp.path);
       await db.transaction(() => {
         db.execute(
           `update ValidPaths set deriver = '/nix/store/${drvPath}' where path not like '%-made-by'`,

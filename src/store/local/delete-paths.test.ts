@@ -21,10 +21,10 @@ import { openLocalStores } from '../../../test/support/local-stores.ts';
 import { makeTempDirectory, type TempDirectory } from '../../../test/support/temp.ts';
 import { messageOf } from '../../error.ts';
 import type { StorePath } from '../../format/store-path.ts';
-import { openSqlite } from '../../system/sqlite.ts';
 import type { DeleteEvent } from './delete-paths.ts';
 import type { LocalStore } from './local-store.ts';
 import { addGeneration } from './profile.ts';
+import { changeDatabase } from '../../../test/support/store-database.ts';
 
 const { a, b, c, d } = sampleClosure();
 const [A, B, C, D] = [a, b, c, d].map(({ info }) => info.path) as [
@@ -212,21 +212,11 @@ test('a derivation and its outputs keep each other as settings say', () => {
     async (store, temp) => {
       // What a derivation is to the database, whatever is in it.
       renameSync(store.toRealPath(drv.info.path), store.toRealPath(DRV));
-      {
-        using db = openSqlite(temp.join('nix/var/nix/db/db.sqlite'), {
-          access: 'read-write',
-          useWal: true,
-          sync: false,
-        });
-        await db.transaction(() => {
-          db.execute(
-            `update ValidPaths set path = '/nix/store/${DRV}' where path = '/nix/store/${drv.info.path}'`,
-          );
-          db.execute(
-            `insert into DerivationOutputs select id, 'out', '/nix/store/${OUT}' from ValidPaths where path = '/nix/store/${DRV}'`,
-          );
-        });
-      }
+      await changeDatabase(
+        temp.path,
+        `update ValidPaths set path = '/nix/store/${DRV}' where path = '/nix/store/${drv.info.path}'`,
+        `insert into DerivationOutputs select id, 'out', '/nix/store/${OUT}' from ValidPaths where path = '/nix/store/${DRV}'`,
+      );
       const keep = { keepOutputs: true, keepDerivations: true };
       for (const path of [DRV, OUT]) {
         const { paths, failure } = await store.deletePaths([path], { keep });
@@ -247,18 +237,10 @@ test('an output that refers to its derivation goes before it, whatever keeps wha
   const out = samplePath('made', [drv.info.path]);
   return withStore(
     async (store, temp) => {
-      {
-        using db = openSqlite(temp.join('nix/var/nix/db/db.sqlite'), {
-          access: 'read-write',
-          useWal: true,
-          sync: false,
-        });
-        await db.transaction(() => {
-          db.execute(
-            `insert into DerivationOutputs select id, 'out', '/nix/store/${out.info.path}' from ValidPaths where path = '/nix/store/${drv.info.path}'`,
-          );
-        });
-      }
+      await changeDatabase(
+        temp.path,
+        `insert into DerivationOutputs select id, 'out', '/nix/store/${out.info.path}' from ValidPaths where path = '/nix/store/${drv.info.path}'`,
+      );
       const keep = { keepOutputs: true, keepDerivations: true };
       const named = [out.info.path, drv.info.path];
       const { paths, failure } = await store.deletePaths(named, { keep });
@@ -275,18 +257,10 @@ test('nothing but references counts where liveness is ignored', () => {
   const out = samplePath('made');
   return withStore(
     async (store, temp) => {
-      {
-        using db = openSqlite(temp.join('nix/var/nix/db/db.sqlite'), {
-          access: 'read-write',
-          useWal: true,
-          sync: false,
-        });
-        await db.transaction(() => {
-          db.execute(
-            `insert into DerivationOutputs select id, 'out', '/nix/store/${out.info.path}' from ValidPaths where path = '/nix/store/${drv.info.path}'`,
-          );
-        });
-      }
+      await changeDatabase(
+        temp.path,
+        `insert into DerivationOutputs select id, 'out', '/nix/store/${out.info.path}' from ValidPaths where path = '/nix/store/${drv.info.path}'`,
+      );
       const keep = { keepOutputs: true, keepDerivations: true };
       const one = await store.deletePaths([out.info.path], { keep });
       assert.deepEqual(one.paths, []);

@@ -18,10 +18,10 @@ import { makeTempDirectory, removeTree } from '../../../test/support/temp.ts';
 import { FerryError } from '../../error.ts';
 import { defaultStoreDir, printStorePath, type StorePath } from '../../format/store-path.ts';
 import { loadFlock, openLockFile } from '../../system/flock.ts';
-import { openSqlite } from '../../system/sqlite.ts';
 import type { LocalStore } from './local-store.ts';
 import { lockPath } from './path-lock.ts';
 import type { VerifyStoreEvent, VerifyStoreOptions } from './verify-store.ts';
+import { changeDatabase } from '../../../test/support/store-database.ts';
 
 /** Threads take long to start: all tests share them. */
 const stores = openLocalStores();
@@ -67,11 +67,7 @@ async function withStore(
       });
       return { left: errorsLeft, found: found.sort() };
     },
-    async sql(text) {
-      const file = join(temp.path, 'nix/var/nix/db/db.sqlite');
-      using db = openSqlite(file, { access: 'read-write', useWal: true, sync: false });
-      await db.transaction(() => db.execute(text));
-    },
+    sql: (text) => changeDatabase(temp.path, text),
   });
 }
 

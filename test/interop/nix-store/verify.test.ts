@@ -18,12 +18,12 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { openSqlite } from '../../../src/system/sqlite.ts';
 import { openBesideNix, type BesideNix } from '../../support/beside-nix.ts';
 import type { NixHome } from '../../support/nix-home.ts';
 import { peerTest } from '../../support/peers.ts';
 import type { SmallClosure } from '../../support/small-closure.ts';
 import { removeTree } from '../../support/temp.ts';
+import { changeDatabase } from '../../support/store-database.ts';
 
 type Damage = (home: NixHome, closure: SmallClosure) => void;
 
@@ -66,12 +66,6 @@ const linkOf = (home: NixHome, file: string): string => {
   assert.ok(name !== undefined, `${file} has a link`);
   return join(links, name);
 };
-
-async function inDatabase(home: NixHome, sql: string): Promise<void> {
-  const file = join(home.root, 'nix/var/nix/db/db.sqlite');
-  using db = openSqlite(file, { access: 'read-write', useWal: true, sync: false });
-  await db.transaction(() => db.execute(sql));
-}
 
 /** The store as it was before each of some damages. */
 async function onEach(
@@ -254,15 +248,15 @@ peerTest('databases that lack hashes and sizes', { nix: ['2.34'] }, async (nix) 
   const noHash = `update ValidPaths set hash = 'sha256:${'0'.repeat(64)}' where path = '${library}'`;
   const noSize = `update ValidPaths set narSize = null where path = '${application}'`;
   await onEach(beside, [
-    { damage: (home) => inDatabase(home, noHash), words: [...VERIFY, ...VERIFY] },
-    { damage: (home) => inDatabase(home, noSize), words: [...VERIFY, ...VERIFY] },
+    { damage: (home) => changeDatabase(home.root, noHash), words: [...VERIFY, ...VERIFY] },
+    { damage: (home) => changeDatabase(home.root, noSize), words: [...VERIFY, ...VERIFY] },
     {
-      damage: (home) => inDatabase(home, `${noHash}; ${noSize}`),
+      damage: (home) => changeDatabase(home.root, `${noHash}; ${noSize}`),
       words: ['--verify --check-contents --repair'],
     },
     {
       damage: (home) =>
-        inDatabase(home, `update ValidPaths set hash = 'md5:x' where path = '${library}'`),
+        changeDatabase(home.root, `update ValidPaths set hash = 'md5:x' where path = '${library}'`),
       words: VERIFY,
     },
   ]);
