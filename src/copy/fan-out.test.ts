@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { setImmediate as breathe } from 'node:timers/promises';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { sampleClosure, samplePath, toAdd, type Sample } from '../../test/conformance/nars.ts';
 import { FerryError } from '../error.ts';
 import type { StorePath } from '../format/store-path.ts';
@@ -500,12 +500,7 @@ test('whatever is missing where, however anybody stalls or fails: each ends as i
       }
       const outcomes = fanOut(source, made, { windowBytes, parallel: parallel ?? undefined });
       const settled = Promise.allSettled(outcomes.values());
-      let isOver = false;
-      void settled.then(() => (isOver = true));
-      while (!isOver) {
-        await breathe();
-        gates.pop()?.();
-      }
+      while ((await Promise.race([settled, breathe('stalled')])) === 'stalled') gates.pop()?.();
       for (const end of ends) {
         const [outcome] = await Promise.allSettled([outcomes.get(end.key)]);
         const valid = await end.store.queryValidPaths([end.root.info.path]);
