@@ -79,6 +79,27 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
     load: async () => (await import('./commands/why.ts')).why,
   },
   {
+    name: 'derivation',
+    summary: 'Look at derivations, check them, add them',
+    commands: [
+      {
+        name: 'show',
+        summary: 'Print how something was or would be built, in JSON',
+        load: async () => (await import('./commands/derivation-show.ts')).derivationShow,
+      },
+      {
+        name: 'check',
+        summary: 'Compute paths of derivations and their outputs anew',
+        load: async () => (await import('./commands/derivation-check.ts')).derivationCheck,
+      },
+      {
+        name: 'add',
+        summary: 'Add a derivation to a store, out of JSON',
+        load: async () => (await import('./commands/derivation-add.ts')).derivationAdd,
+      },
+    ],
+  },
+  {
     name: 'gc',
     summary: 'Delete what nothing needs, or say what that is and what needs the rest',
     load: async () => (await import('./commands/gc.ts')).gc,

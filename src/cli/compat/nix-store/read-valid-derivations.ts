@@ -1,4 +1,5 @@
 /** Derivations as Nix reads them: one that isn't in the store is fetched first. */
+import { join } from 'node:path';
 import { setImmediate as breathe } from 'node:timers/promises';
 import type { ByteString } from '../../../bytes/byte-string.ts';
 import type { Derivation } from '../../../format/derivation.ts';
@@ -39,10 +40,10 @@ export async function readValidDerivations(
         derivations.set(there[next++] as StorePath, derivation);
       }
     } else {
-      const { readDerivationFile } = await import('../../../store/local/derivation-outputs.ts');
+      const { readDerivationFile } = await import('../../../store/read-derivation-file.ts');
       const realDir = realStoreDirOf(local) ?? store.storeDir;
       for (const [i, drv] of there.entries()) {
-        derivations.set(drv, readDerivationFile(store.storeDir, realDir, drv));
+        derivations.set(drv, readDerivationFile(store.storeDir, drv, join(realDir, drv)));
         if (i % AT_ONCE !== AT_ONCE - 1) continue;
         await breathe();
         signal.throwIfAborted();

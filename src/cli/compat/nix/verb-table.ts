@@ -28,6 +28,22 @@ export const verbTable: readonly VerbEntry[] = [
     load: async () => (await import('./why-depends.ts')).whyDepends,
   },
   {
+    name: 'derivation show',
+    summary: 'Print how something was or would be built, in JSON',
+    load: async () => (await import('./derivation.ts')).derivationShow,
+  },
+  {
+    name: 'show-derivation',
+    summary: 'Print how something was or would be built, in JSON',
+    deprecated: "'show-derivation' is a deprecated alias for 'derivation show'",
+    load: async () => (await import('./derivation.ts')).derivationShow,
+  },
+  {
+    name: 'derivation add',
+    summary: 'Add a derivation to a store, out of JSON',
+    load: async () => (await import('./derivation.ts')).derivationAdd,
+  },
+  {
     name: 'log',
     summary: 'Print the log of the build of a path',
     load: async () => (await import('./log.ts')).log,
