@@ -25,6 +25,8 @@ export interface LocalGarbage {
   measureGarbage(names: Iterable<string>, options?: CallOptions): Promise<Map<string, Measured>>;
   /** What keeps valid paths from being collected, as Nix lists it, temporary roots among it. */
   findRoots(options?: CallOptions): Promise<readonly GarbageRoot[]>;
+  /** What was asked for with `hold` is held on by the program that this process becomes, and by what that starts. */
+  keepHoldsForNextProgram(options?: CallOptions): Promise<void>;
 }
 
 /** Settings about collecting garbage where the disk runs full. */
@@ -78,6 +80,10 @@ export function localGarbage(
       const valid = (paths: Iterable<StorePath>): ReturnType<typeof validOf> =>
         validOf(paths, signal);
       return await listRoots(options, valid, { signal, removeStale: !readOnly });
+    },
+    async keepHoldsForNextProgram({ signal } = {}) {
+      const { tempRoots } = await connection.forWriting(signal);
+      await tempRoots.keepForNextProgram();
     },
   };
 }

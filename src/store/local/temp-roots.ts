@@ -8,6 +8,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { FerryError } from '../../error.ts';
 import { printStorePath, type StoreDir, type StorePath } from '../../format/store-path.ts';
+import { keepForNextProgram } from '../../system/become-program.ts';
 import { isStaleLockFile, openLockFile, waitForLock, type Flock } from '../../system/flock.ts';
 import { errnoOf, translateOsError } from '../../system/os-error.ts';
 import { pause } from '../../system/pause.ts';
@@ -21,6 +22,11 @@ export interface TempRoots extends Disposable {
    * @param make runs while no collection can begin, or one runs that knows of the path
    */
   addRoot(path: StorePath, make: () => void, signal?: AbortSignal): Promise<void>;
+  /**
+   * What is held stays so when these are disposed: by the program that this process becomes, and by all that it starts,
+   * until the last of them has ended. The lock belongs to the open file, which they inherit.
+   */
+  keepForNextProgram(): Promise<void>;
 }
 
 /** Milliseconds until a collector that isn't listening yet (or never will, before Nix 2.5) is tried again. */
@@ -48,6 +54,7 @@ export function openTempRoots(flock: Flock, stateDir: string, storeDir: StoreDir
   return {
     add: (paths, signal) => shared.roots.add(paths, signal),
     addRoot: (path, make, signal) => shared.roots.addRoot(path, make, signal),
+    keepForNextProgram: () => shared.roots.keepForNextProgram(),
     [Symbol.dispose]() {
       if (!isOpen) return;
       isOpen = false;
@@ -72,6 +79,7 @@ function makeTempRoots(flock: Flock, stateDir: string, storeDir: StoreDir): Temp
   /** Bytes of the file that are whole. */
   let size = 0;
   let isClosed = false;
+  let isInherited = false;
 
   const open = async (): Promise<number> => {
     try {
@@ -161,11 +169,16 @@ function makeTempRoots(flock: Flock, stateDir: string, storeDir: StoreDir): Temp
       if (added.length > 0) await hold(added, undefined, signal);
     },
     addRoot: (path, make, signal) => hold([path], make, signal),
+    async keepForNextProgram() {
+      if (openFile === undefined) return;
+      await keepForNextProgram(openFile);
+      isInherited = true;
+    },
     [Symbol.dispose]() {
       isClosed = true;
       if (collectorLock !== undefined) closeSync(collectorLock);
       // At once: the next to be opened in this process takes a file of the same name.
-      if (openFile !== undefined) remove(openFile);
+      if (openFile !== undefined && !isInherited) remove(openFile);
     },
   };
 }
