@@ -14,7 +14,7 @@ export interface ForeignSetting {
 const FORWARDED_SWITCHES =
   'auto-allocate-uids compress-build-log build-compress-log enforce-determinism filter-syscalls impersonate-linux-26 build-impersonate-linux-26 keep-failed keep-going keep-build-log build-keep-log keep-env-derivations env-keep-derivations print-missing require-drop-supplementary-groups run-diff-hook sandbox build-use-chroot build-use-sandbox sandbox-fallback use-cgroups darwin-log-sandbox-violations';
 const FORWARDED_VALUES =
-  'build-dir build-poll-interval builders cores build-cores diff-hook id-count log-lines max-build-log-size build-max-log-size max-jobs build-max-jobs max-silent-time build-max-silent-time min-free-check-interval pre-build-hook repeat build-repeat sandbox-build-dir sandbox-dev-shm-size start-id system timeout build-timeout';
+  'build-dir build-poll-interval builders diff-hook id-count log-lines max-build-log-size build-max-log-size max-jobs build-max-jobs max-silent-time build-max-silent-time min-free-check-interval pre-build-hook repeat build-repeat sandbox-build-dir sandbox-dev-shm-size start-id system timeout build-timeout';
 const FORWARDED_LISTS =
   'allowed-impure-host-deps extra-platforms hashed-mirrors sandbox-paths build-chroot-dirs build-sandbox-paths system-features';
 // Of what evaluates, fetches sources or talks, and what may be secret.

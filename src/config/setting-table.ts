@@ -85,6 +85,8 @@ export interface SettingValues {
   readonly maxFree: number;
   /** `min-free-check-interval`: for so long nobody looks again how much is free. */
   readonly minFreeCheckIntervalSeconds: number;
+  /** How many jobs a build may run at once; 0 is as many as the machine can. */
+  readonly cores: number;
   /** `gc-reserved-space`, in bytes. */
   readonly gcReservedSpace: number;
   readonly fsyncMetadata: boolean;
@@ -184,6 +186,7 @@ export const settingTable: {
   minFree: define('min-free', numberKind, 0),
   maxFree: define('max-free', numberKind, Infinity),
   minFreeCheckIntervalSeconds: define('min-free-check-interval', numberKind, 5),
+  cores: define('cores', numberKind, 0, 'build-cores'),
   gcReservedSpace: define('gc-reserved-space', numberKind, 8 << 20),
   fsyncMetadata: define('fsync-metadata', booleanKind, true),
   fsyncStorePaths: define('fsync-store-paths', booleanKind, false),

@@ -23,7 +23,6 @@ const IGNORED: Readonly<Record<string, number>> = {
   '--log-format': 1,
   '--max-jobs': 1,
   '-j': 1,
-  '--cores': 1,
   '--max-silent-time': 1,
   '--timeout': 1,
   '-I': 1,

@@ -49,7 +49,7 @@ export async function runForeignNix(
   { env, signal, cwd }: CommandContext,
   what: string,
   args: readonly string[],
-  name: 'nix' | 'nix-build' | 'nix-instantiate' = 'nix',
+  name: 'nix' | 'nix-build' | 'nix-instantiate' | 'nix-store' = 'nix',
 ): Promise<string> {
   if (env.variables[GUARD] !== undefined) {
     throw new FerryError('conflict', `${what}, and the "nix" that was asked is ferry itself`, {
