@@ -34,7 +34,7 @@ export interface TestHost {
   exec(argv: readonly string[], options?: HostRunOptions): Promise<Finished>;
   /** Its stdout without the last line end, where it must succeed. */
   execOk(argv: readonly string[], options?: HostRunOptions): Promise<string>;
-  /** The cable is out: nobody is told, packets get lost. */
+  /** Somewhere on the way packets get lost; neither end is told. */
   cut(): Promise<void>;
   restore(): Promise<void>;
   /** It hangs: everything in it stops where it is, but connections stand. */
@@ -92,7 +92,7 @@ export function makeHost(machine: HostMachineOptions): TestHost {
   };
   const exec: TestHost['exec'] = (argv, { user = 'root', input, timeoutMs } = {}) => {
     const identity = ['--reuid', user, '--regid', user === 'root' ? 'root' : 'users'];
-    const enter = ['--target', String(running()), ...NAMESPACES, '--root', '--wd=/', '--'];
+    const enter = ['--target', String(running()), ...NAMESPACES, '--root', '--wd', '--'];
     const become = ['/usr/bin/setpriv', ...identity, '--init-groups', '--reset-env', '--'];
     return run('nsenter', [...enter, ...become, ...argv], { input, timeoutMs });
   };
@@ -108,8 +108,8 @@ export function makeHost(machine: HostMachineOptions): TestHost {
       if (status === 0) return stdout.replace(/\n$/, '');
       throw new Error(`"${argv.join(' ')}" on ${options.name} ended with ${status}:\n${stderr}`);
     },
-    cut: () => link('set', port, 'down'),
-    restore: () => link('set', port, 'up'),
+    cut: () => link('set', port, 'nomaster'),
+    restore: () => link('set', port, 'master', 'hosts'),
     stop: async () => {
       // What one of them starts meanwhile is found the next time round.
       for (let seen = 0, now = signalAll(running(), 'SIGSTOP'); now !== seen; ) {

@@ -114,10 +114,9 @@ export async function writeFleetFiles(directory: string): Promise<void> {
 /** What this machine may have installed, and its own say about who is root; for overlayfs such a device means "no". */
 async function hide(directory: string): Promise<void> {
   mkdirSync(directory, { recursive: true });
-  const names = readdirSync('/usr/bin').filter(
-    (name) => NIX_PROGRAMS.test(name) || ['sudo', 'doas'].includes(name),
-  );
-  for (const name of names) await runOk('mknod', [join(directory, name), 'c', '0', '0']);
+  const names = readdirSync('/usr/bin').filter((name) => NIX_PROGRAMS.test(name));
+  for (const name of ['sudo', 'doas', ...names])
+    await runOk('mknod', [join(directory, name), 'c', '0', '0']);
 }
 
 /** Fills the empty directory `root`. */
@@ -178,7 +177,7 @@ function writeConfiguration(root: string, options: HostRootOptions, fleet: Fleet
     }
   }
   const pam =
-    'auth required pam_unix.so\naccount required pam_unix.so\nsession required pam_permit.so';
+    'auth required pam_unix.so nodelay\naccount required pam_unix.so\nsession required pam_permit.so';
   for (const name of ['sudo', 'sudo-i', 'doas', 'other']) write(root, `etc/pam.d/${name}`, pam);
   write(
     root,
