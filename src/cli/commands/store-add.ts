@@ -1,13 +1,13 @@
 /** `ferry store add`: files into a store, named after their contents, as `nix store add`. */
-import { basename, resolve } from 'node:path';
-import { FerryError } from '../../error.ts';
+import { resolve } from 'node:path';
 import type { ContentAddressMethod } from '../../format/content-address.ts';
 import { parseHashAlgorithm } from '../../format/hash.ts';
-import { printStorePath, storePathNameProblem } from '../../format/store-path.ts';
+import { printStorePath } from '../../format/store-path.ts';
 import { addContentTo } from '../add-content-to.ts';
 import { allPathsOf } from '../all-paths-of.ts';
 import { defineCommand, type Command } from '../command.ts';
 import { treeOf } from '../input-file.ts';
+import { nameInStore } from '../name-in-store.ts';
 import { usage } from '../parse-words.ts';
 import { openSession } from '../session.ts';
 import { hashAlgorithms } from './hash-options.ts';
@@ -56,7 +56,7 @@ export const storeAdd: Command = defineCommand({
     await using session = openSession(context);
     const store = await session.open(options.store);
     for (const path of paths) {
-      const name = nameFor(path, resolve(context.cwd, path), options.name);
+      const name = nameInStore(path, resolve(context.cwd, path), options.name);
       const tree = await treeOf(context, path);
       const references = scan ? await allPathsOf(store, context.signal) : [];
       const content = { name, method, algorithm, references, scan };
@@ -66,13 +66,3 @@ export const storeAdd: Command = defineCommand({
     return 0;
   },
 });
-
-function nameFor(typed: string, file: string, given: string | undefined): string {
-  const name = given ?? basename(file);
-  const problem = storePathNameProblem(name);
-  if (problem === undefined) return name;
-  throw new FerryError('usage', `"${name}" can't be the name of a store path: ${problem}`, {
-    path: typed,
-    hint: given === undefined ? 'give it another with --name' : 'take another --name',
-  });
-}

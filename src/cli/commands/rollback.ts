@@ -1,0 +1,68 @@
+/** `ferry rollback`: hosts back to an older generation, with the care of a deployment. */
+import { chooseHosts } from '../../deploy/inventory/choose-hosts.ts';
+import { rollBack } from '../../deploy/roll-back.ts';
+import { defineCommand, type Command } from '../command.ts';
+import {
+  activationOptions,
+  strategyOptions,
+  turnOf,
+  wholeNumber,
+  withActivation,
+} from '../deploy-options.ts';
+import { inventoryOptions, readFleet } from '../inventory-options.ts';
+import { hostAddress } from '../../host/host-address.ts';
+import { hostOpener } from '../open-hosts.ts';
+import { openSession } from '../session.ts';
+import { deployStatus } from '../ui/deploy-exit-status.ts';
+import { showDeployment } from '../ui/deploy-progress.ts';
+
+const TITLE = 'ferry rollback';
+
+export const rollback: Command = defineCommand({
+  description: [
+    'Makes an older generation of the profile the current one again on each HOST, activates it and confirms it, as ferry deploy does: a host that is not confirmed in time stays what it was.',
+    'A HOST is a name of the fleet, a pattern such as "web-*", @TAG, or a URI: ssh://root@host. Without one it is all hosts of the fleet.',
+  ],
+  arguments: [{ name: 'HOST', help: 'where', optional: true, repeated: true }],
+  options: {
+    to: { help: 'the number of the generation; by default the one before', value: 'GENERATION' },
+    ...inventoryOptions,
+    ...activationOptions,
+    ...strategyOptions,
+    dryRun: { help: 'say what would be done', short: 'n' },
+    json: { help: 'tell programs, in JSON' },
+  },
+  examples: [
+    { meaning: 'one machine, one step', command: 'ferry rollback ssh://root@server' },
+    { meaning: 'to a generation that worked', command: 'ferry rollback web-1 --to 12' },
+    { meaning: 'which ones there are', command: 'ferry generations web-1' },
+  ],
+  async run(context, words, options) {
+    const turn = turnOf(TITLE, options);
+    const generation =
+      options.to === undefined ? undefined : wholeNumber(TITLE, '--to', options.to);
+    const uris = words.filter((word) => word.includes('://'));
+    const fleet = await readFleet(context, options, { uris });
+    const hosts = chooseHosts(fleet, words).map((host) => withActivation(TITLE, host, options));
+    await using session = openSession(context);
+    const view = showDeployment(context, {
+      talk: options.json ? 'json' : 'people',
+      hosts: hosts.map(({ name }) => name),
+    });
+    session.onLine = view.print;
+    try {
+      const results = await rollBack(hosts, {
+        ...turn,
+        generation,
+        dryRun: options.dryRun,
+        open: hostOpener(context, session),
+        addressOf: ({ uri }) => hostAddress(uri, context.env.variables),
+        signal: context.signal,
+        onEvent: view.onEvent,
+      });
+      return deployStatus(results);
+    } finally {
+      await view.finish();
+    }
+  },
+});

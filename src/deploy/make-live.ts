@@ -1,0 +1,186 @@
+/**
+ * One host from "all is there" to its end: the activation is started there, followed whatever becomes of the
+ * connection, and confirmed over a connection that was made after it, once the health checks hold. The host decides in
+ * the end: without a confirmation it goes back by itself.
+ */
+import { FerryError, messageOf } from '../error.ts';
+import {
+  decideActivation,
+  findActivation,
+  followActivation,
+  recoverActivation,
+  startActivation,
+  type ActivationRequest,
+} from './agent/agent.ts';
+import type { ActivationState } from './activation-state.ts';
+import { checkHealth } from './check-health.ts';
+import type { DeployOutcome } from './events.ts';
+import type { Host } from './fleet.ts';
+import type { HostLink } from './host-link.ts';
+import { isOver } from './settle-earlier.ts';
+
+export interface MakeLiveOptions {
+  readonly host: Host;
+  /** What is run there as root. */
+  readonly asRoot: boolean;
+  /** What the host's name means to ssh. */
+  readonly address: string;
+  readonly signal?: AbortSignal | undefined;
+  readonly onLine: (line: string) => void;
+  /** The host waits to be confirmed. */
+  readonly onConfirming: () => void;
+}
+
+export interface MadeLive {
+  readonly outcome: DeployOutcome;
+  /** As far as it is known. */
+  readonly state: ActivationState | undefined;
+  readonly error?: unknown;
+}
+
+/** Beyond the time that activating, waiting and going back may take: starting things, and logging in. */
+const slackMs = 30_000;
+
+/**
+ * @param work what to start, or an activation that is under way already: what somebody else began and couldn't finish
+ */
+export async function makeLive(
+  link: HostLink,
+  work: ActivationRequest | ActivationState,
+  options: MakeLiveOptions,
+): Promise<MadeLive> {
+  const { host, asRoot, signal, onLine } = options;
+  const limits = limitsOf(host);
+  // A new connection begins to read the log where the last one stopped.
+  const position = { lines: 0 };
+  let state: ActivationState | undefined;
+  const follow = async (id: string, pastWaiting: boolean): Promise<ActivationState> => {
+    const deadline = pastWaiting ? limits.untilBack() : limits.untilDecided();
+    const found = await link.persist(deadline, (connection) =>
+      followActivation(connection, id, { asRoot, signal, onLine, position, pastWaiting }),
+    );
+    if (found.phase !== 'lost') return found;
+    // It was switched off, or somebody killed what cared for it.
+    return await link.persist(limits.untilBack(), (connection) =>
+      recoverActivation(connection, id, { asRoot, signal, onLine }),
+    );
+  };
+  try {
+    const id = 'id' in work ? work.id : await begin(link, work, options);
+    state = await follow(id, false);
+    if (state.phase !== 'waiting') return ended(host, state);
+    options.onConfirming();
+    const problem = await confirm(link, id, options);
+    state = await follow(id, true);
+    return problem === undefined || state.phase === 'live'
+      ? ended(host, state)
+      : { ...ended(host, state), error: problem };
+  } catch (error) {
+    signal?.throwIfAborted();
+    return { outcome: 'unknown', state, error };
+  }
+}
+
+/** Where the connection breaks while it is started, nobody knows whether it was. */
+async function begin(
+  link: HostLink,
+  request: ActivationRequest,
+  { asRoot, signal }: MakeLiveOptions,
+): Promise<string> {
+  let isAgain = false;
+  return await link.persist(performance.now() + slackMs, async (connection) => {
+    const options = { asRoot, signal };
+    if (isAgain) {
+      const found = await findActivation(connection, request.profile, options);
+      if (found?.newPath === request.newPath && !isOver(found)) return found.id;
+    }
+    isAgain = true;
+    return await startActivation(connection, request, options);
+  });
+}
+
+interface Limits {
+  /** By when it should wait for us, or have come to its end without us. */
+  untilDecided(): number;
+  /** By when it should have gone back, if nobody confirms. */
+  untilBack(): number;
+}
+
+function limitsOf({ activationTimeoutMs, confirmTimeoutMs }: Host): Limits {
+  const after = (ms: number): number => performance.now() + ms + slackMs;
+  return {
+    untilDecided: () => after(2 * activationTimeoutMs + confirmTimeoutMs),
+    untilBack: () => after(confirmTimeoutMs + activationTimeoutMs),
+  };
+}
+
+/** Says to the host what is decided. @returns why it is not to stay, if it isn't */
+async function confirm(
+  link: HostLink,
+  id: string,
+  options: MakeLiveOptions,
+): Promise<FerryError | undefined> {
+  const { host, asRoot, address, signal } = options;
+  let problem: FerryError | undefined;
+  try {
+    const connection = await link.renew(performance.now() + host.confirmTimeoutMs);
+    await checkHealth(host.healthChecks, { connection, address, asRoot, signal });
+  } catch (error) {
+    signal?.throwIfAborted();
+    problem = error instanceof FerryError ? error : new FerryError('failed', messageOf(error));
+  }
+  const decision = problem === undefined ? 'confirm' : 'roll-back';
+  try {
+    const answer = await decideActivation(link.connection, id, decision, { asRoot, signal });
+    // What the host then says of itself is why.
+    return answer === 'too-late' ? undefined : problem;
+  } catch (error) {
+    signal?.throwIfAborted();
+    // It can't be told, so it will go back by itself, as it would have to.
+    return problem ?? (error instanceof FerryError ? error : undefined);
+  }
+}
+
+function ended(host: Host, state: ActivationState): MadeLive {
+  switch (state.phase) {
+    case 'live':
+      return { outcome: liveOutcome(host), state };
+    case 'rolled-back':
+      return { outcome: 'rolled-back', state, error: wentBack(host, state) };
+    case 'stuck':
+    case 'lost':
+    case 'prepared':
+    case 'activating':
+    case 'waiting':
+    case 'rolling-back':
+      return { outcome: 'unknown', state, error: isNowhere(host, state) };
+  }
+}
+
+function liveOutcome({ activation }: Host): DeployOutcome {
+  if (activation.kind !== 'nixos') return 'live';
+  switch (activation.action) {
+    case 'switch':
+      return 'live';
+    case 'boot':
+      return 'at-next-boot';
+    case 'test':
+    case 'dry-activate':
+      return 'done';
+  }
+}
+
+function wentBack(host: Host, { reason, oldGeneration }: ActivationState): FerryError {
+  const runs = oldGeneration === undefined ? 'no generation' : `generation ${oldGeneration}`;
+  return new FerryError(
+    'failed',
+    `"${host.name}" went back to ${runs}: ${reason ?? 'the activation did not succeed'}`,
+  );
+}
+
+function isNowhere(host: Host, { phase, reason }: ActivationState): FerryError {
+  const why = reason ?? `its activation is "${phase}"`;
+  return new FerryError('failed', `nobody knows what runs on "${host.name}": ${why}`, {
+    hint: `look at it: ferry fleet status ${host.name}`,
+  });
+}
