@@ -14,6 +14,10 @@ export interface ProcessOptions {
   readonly cwd?: string | undefined;
   /** A line that it printed on stderr, without control characters. */
   readonly onStderrLine?: ((line: string) => void) | undefined;
+  /** What it prints on stderr as it comes, as it is: questions don't end their line. */
+  readonly onStderr?: ((text: string) => void) | undefined;
+  /** In a session of its own: ^C on our terminal doesn't reach it, and it can end all that it started. */
+  readonly isDetached?: boolean | undefined;
 }
 
 export interface RunningProcess extends Transport {
@@ -49,6 +53,7 @@ export async function startProcess(
     stdio: ['pipe', 'pipe', 'pipe'],
     ...(options.env === undefined ? {} : { env: { ...options.env } }),
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    detached: options.isDetached ?? false,
   });
   const exited = new Promise<Exit>((resolve) => {
     child.once('exit', (status, signal) => {
@@ -57,7 +62,7 @@ export async function startProcess(
   });
   // Errors of its stdin are met where it is written; without a listener they would end this process.
   child.stdin.on('error', () => {});
-  const stderr = collectStderr(child, options.onStderrLine);
+  const stderr = collectStderr(child, options);
   // Node throws away what nobody has begun to read when the child ends: it may say everything and be gone by then.
   child.stdout.on('readable', keepUnread);
   await spawned(child, program);
@@ -150,7 +155,10 @@ interface Stderr {
 }
 
 /** Always read, so that a child that floods it is not held up, and bounded, so that we aren't either. */
-function collectStderr(child: Child, onLine: ProcessOptions['onStderrLine']): Stderr {
+function collectStderr(
+  child: Child,
+  { onStderrLine: onLine, onStderr }: Pick<ProcessOptions, 'onStderrLine' | 'onStderr'>,
+): Stderr {
   let tail = '';
   let line = '';
   const emit = (): void => {
@@ -161,6 +169,7 @@ function collectStderr(child: Child, onLine: ProcessOptions['onStderrLine']): St
   child.stderr.setEncoding('utf8');
   child.stderr.on('data', (text: string) => {
     tail = (tail + text).slice(-saidMax);
+    onStderr?.(text);
     if (onLine === undefined) return;
     const lines = (line + text).split('\n');
     const last = lines.pop() ?? '';

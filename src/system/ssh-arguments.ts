@@ -28,6 +28,8 @@ export interface SshArguments {
   readonly sharing?: SshSharing | undefined;
   /** What we would rather have where the user has said nothing. */
   readonly defaults?: readonly string[] | undefined;
+  /** Further options of ssh for this one call. */
+  readonly further?: readonly string[] | undefined;
   /** The words of the command, as the shell at the far end is to read them. */
   readonly command: readonly string[];
 }
@@ -61,6 +63,7 @@ export function sshArguments(options: SshArguments): string[] {
     ...(options.defaults ?? []),
     ...(sharing === undefined ? [] : sharingArguments(sharing)),
     ...(verbose ? ['-v'] : []),
+    ...(options.further ?? []),
     '--',
     ...options.command,
   ];
