@@ -30,7 +30,7 @@ test('the version is that of the package', () => {
   assert.equal(version, manifest.version);
 });
 
-test('the word after a group is a command of it', () => {
+test('the words after a group are its command, or those of what it is alone', () => {
   const found = (...words: string[]): (string | undefined | readonly string[])[] => {
     const { title, entry, rest } = findCommand(words);
     return [title, entry?.name, rest];
@@ -38,6 +38,12 @@ test('the word after a group is a command of it', () => {
   assert.deepEqual(found('store', 'ls', 'x'), ['ferry store ls', 'ls', ['x']]);
   assert.deepEqual(found('store', 'x'), ['ferry store', undefined, ['x']]);
   assert.deepEqual(found('store', '-h'), ['ferry store', 'store', ['-h']]);
+  assert.deepEqual(found('shell', 'list', 'x'), ['ferry shell list', 'list', ['x']]);
+  for (const rest of [[], ['x', 'list'], ['--pure'], ['--', 'list']]) {
+    const { title, entry, rest: others } = findCommand(['shell', ...rest]);
+    assert.deepEqual([title, others], ['ferry shell', rest]);
+    assert.ok(entry !== undefined && 'load' in entry);
+  }
 });
 
 test('every command has an example and helps in sentences', async () => {

@@ -240,6 +240,18 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
     ],
   },
   {
+    name: 'shell',
+    summary: 'Enter the development shell of a derivation, also with no Nix and no network',
+    fallback: async () => (await import('./commands/shell.ts')).shell,
+    commands: [
+      {
+        name: 'list',
+        summary: 'List the shells that were copied to this machine',
+        load: async () => (await import('./commands/shell-list.ts')).shellList,
+      },
+    ],
+  },
+  {
     name: 'doctor',
     summary: 'Say what ferry finds on this machine, and what would help',
     load: async () => (await import('./commands/doctor.ts')).doctor,

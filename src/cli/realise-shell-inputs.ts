@@ -1,0 +1,102 @@
+/**
+ * Sees to it that all that a development shell needs is valid: what is missing is fetched from substituters, and what
+ * they don't have is built by the Nix of this machine, if there is one. Where all is there already, nobody is asked.
+ */
+import { FerryError } from '../error.ts';
+import type { Derivation } from '../format/derivation.ts';
+import { printStorePath, type StorePath } from '../format/store-path.ts';
+import { queryShellInputs, type ShellInputs } from '../shell/shell-inputs.ts';
+import type { Store } from '../store/store.ts';
+import { findForeignNix, runForeignNix } from './compat/nix/foreign-nix.ts';
+import type { CommandContext } from './context.ts';
+import { fetchPaths, openFetching, progressOf } from './fetch-paths.ts';
+import type { Session } from './session.ts';
+
+export interface RealiseInputsRequest {
+  readonly drv: StorePath;
+  readonly derivation: Derivation;
+  readonly isExcluded?: ((drv: StorePath) => boolean) | undefined;
+}
+
+/** How many of those that are missing a message names. */
+const NAMED_MAX = 5;
+
+/** @returns the paths of the inputs. @throws FerryError `not-found` naming what is missing */
+export async function realiseShellInputs(
+  context: CommandContext,
+  session: Session,
+  store: Store,
+  request: RealiseInputsRequest,
+): Promise<StorePath[]> {
+  const { derivation, isExcluded } = request;
+  const { signal } = context;
+  const query = (): Promise<ShellInputs> =>
+    queryShellInputs(store, derivation, { signal, isExcluded });
+  let found = await query();
+  for (const obtain of [fetchMissing, fetchMissing, buildMissing]) {
+    // Derivations first: only they tell which outputs are meant.
+    if (isComplete(found)) break;
+    if (await obtain(context, session, store, found)) found = await query();
+  }
+  if (!isComplete(found)) throw missingInputs(store, request.drv, found);
+  return found.inputs.map(({ path }) => path);
+}
+
+function isComplete({ missing, missingDrvs }: ShellInputs): boolean {
+  return missing.length === 0 && missingDrvs.length === 0;
+}
+
+/** @returns whether anything may have changed */
+async function fetchMissing(
+  context: CommandContext,
+  session: Session,
+  store: Store,
+  { missing, missingDrvs }: ShellInputs,
+): Promise<boolean> {
+  const fetching = openFetching(context, session, store, { keepGoing: true });
+  const wanted = [...missingDrvs, ...missing.map(({ path }) => path)];
+  const progress = progressOf(fetching);
+  try {
+    const failures = await fetchPaths(fetching, wanted, progress);
+    return failures.size < wanted.length;
+  } finally {
+    await progress.finish();
+  }
+}
+
+async function buildMissing(
+  context: CommandContext,
+  _session: Session,
+  store: Store,
+  { missing }: ShellInputs,
+): Promise<boolean> {
+  const words = missing.flatMap(({ drv, output }) =>
+    drv === undefined ? [] : [`${printStorePath(store.storeDir, drv)}!${output}`],
+  );
+  if (words.length === 0 || findForeignNix(context.env, 'nix-store') === undefined) return false;
+  const what = 'inputs of the shell must be built';
+  await runForeignNix(context, what, ['--realise', ...words], 'nix-store');
+  return true;
+}
+
+function missingInputs(
+  store: Store,
+  drv: StorePath,
+  { inputs, missing, missingDrvs }: ShellInputs,
+): FerryError {
+  const paths = [...missingDrvs, ...missing.map(({ path }) => path)];
+  const named = paths
+    .slice(0, NAMED_MAX)
+    .map((path) => `"${printStorePath(store.storeDir, path)}"`);
+  const more = paths.length > NAMED_MAX ? ` and ${paths.length - NAMED_MAX} more` : '';
+  const count = inputs.length + missingDrvs.length;
+  const printed = printStorePath(store.storeDir, drv);
+  return new FerryError(
+    'not-found',
+    `cannot enter the shell of "${printed}": of its ${count} inputs ${paths.length} are not there, ${named.join(', ')}${more}`,
+    {
+      path: printed,
+      hint: 'from a machine that has them: ferry shell copy DRV --to ssh://THIS-MACHINE',
+    },
+  );
+}
