@@ -2,15 +2,11 @@
 import { statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { FerryError } from '../error.ts';
-import {
-  isDerivation,
-  parseStorePath,
-  printStorePath,
-  type StorePath,
-} from '../format/store-path.ts';
+import { isDerivation, printStorePath, type StorePath } from '../format/store-path.ts';
 import type { Store } from '../store/store.ts';
-import { findForeignNix, runForeignNix } from './compat/nix/foreign-nix.ts';
+import { findForeignNix } from './compat/nix/foreign-nix.ts';
 import { say, type CommandContext } from './context.ts';
+import type { ShellExpression } from './instantiate-shell.ts';
 import { resolveIn } from './resolve-in-store.ts';
 import { listNamedShells, type NamedShell } from './shell-names.ts';
 
@@ -18,6 +14,8 @@ export interface ShellWords {
   readonly word: string | undefined;
   /** The URI of the store, where one was given. */
   readonly storeUri: string | undefined;
+  /** How a file is evaluated; only for files. */
+  readonly expression?: Omit<ShellExpression, 'file' | 'storeUri'> | undefined;
 }
 
 /**
@@ -28,34 +26,35 @@ export interface ShellWords {
 export async function findShell(
   context: CommandContext,
   store: Store,
-  { word, storeUri }: ShellWords,
+  words: ShellWords,
 ): Promise<StorePath> {
   const { cwd, env } = context;
-  if (word === undefined) return await findWithoutWord(context, store, storeUri);
+  const { word } = words;
+  if (word === undefined) return await findWithoutWord(context, store, words);
   const named = word.includes('/')
     ? undefined
     : listNamedShells(env).find(({ name }) => name === word);
   if (named !== undefined) return await derivationAt(context, store, named.link);
   const file = expressionAt(resolve(cwd, word));
-  if (file !== undefined) return await instantiate(context, store, file, storeUri);
+  if (file !== undefined) return await instantiate(context, store, file, words);
   return await derivationAt(context, store, word);
 }
 
 async function findWithoutWord(
   context: CommandContext,
   store: Store,
-  storeUri: string | undefined,
+  words: ShellWords,
 ): Promise<StorePath> {
   const { cwd, env } = context;
   const file = expressionAt(cwd);
   const canEvaluate = findForeignNix(env, 'nix-instantiate') !== undefined;
   if (file !== undefined && canEvaluate) {
-    return await instantiate(context, store, file, storeUri);
+    return await instantiate(context, store, file, words);
   }
   const shells = listNamedShells(env);
   const [only, ...others] = shells;
   if (only === undefined) {
-    if (file !== undefined) return await instantiate(context, store, file, storeUri);
+    if (file !== undefined) return await instantiate(context, store, file, words);
     throw new FerryError('usage', 'there is no shell.nix here, and no shell was copied here', {
       hint: 'name a derivation, or copy a shell here: ferry shell copy shell.nix --to ssh://THIS-MACHINE',
     });
@@ -86,31 +85,20 @@ async function instantiate(
   context: CommandContext,
   store: Store,
   file: string,
-  storeUri: string | undefined,
+  { storeUri, expression }: ShellWords,
 ): Promise<StorePath> {
-  const what = `"${file}" must be evaluated`;
   if (findForeignNix(context.env, 'nix-instantiate') === undefined) {
-    throw new FerryError('not-found', `${what}, and there is no Nix on this machine`, {
-      path: file,
-      hint: 'where there is one: ferry shell copy shell.nix --to ssh://THIS-MACHINE',
-    });
-  }
-  const where = storeUri === undefined ? [] : ['--store', storeUri];
-  const args = [...where, '--arg', 'inNixShell', 'true', file];
-  const text = await runForeignNix(context, what, args, 'nix-instantiate');
-  const [line = '', ...others] = text.trim().split('\n');
-  if (others.length > 0) {
     throw new FerryError(
-      'usage',
-      `"${file}" has ${others.length + 1} derivations, a shell has one`,
+      'not-found',
+      `"${file}" must be evaluated, and there is no Nix on this machine`,
       {
         path: file,
-        hint: 'name the derivation: nix-instantiate FILE -A ATTRIBUTE prints it',
+        hint: 'where there is one: ferry shell copy shell.nix --to ssh://THIS-MACHINE',
       },
     );
   }
-  // An output that isn't the first one is told of as "x.drv!dev".
-  return parseStorePath(store.storeDir, line.replace(/!.*$/, ''));
+  const { instantiateShell } = await import('./instantiate-shell.ts');
+  return await instantiateShell(context, store, { ...expression, file, storeUri });
 }
 
 async function derivationAt(
