@@ -3,9 +3,10 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, statfsSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { cgroup2Mount } from '../support/host-machine.ts';
 import {
   type HostFleet,
   hostPassword,
@@ -203,6 +204,40 @@ async function lineOf<T>(
   }
 }
 
+peerTest(
+  'systemd is process 1 of a machine that asks for it',
+  { ...needs, lacks: hostsLack('systemd') },
+  async () => {
+    await using fleet = await startHosts({
+      hosts: [
+        { name: 's', runs: 'nix-2.34', init: 'systemd' },
+        { name: 'p', runs: 'ferry' },
+      ],
+    });
+    const s = fleet.host('s');
+    assert.equal(await s.execOk(['cat', '/proc/1/comm']), 'systemd');
+    assert.equal(await s.execOk(['systemctl', 'is-system-running']), 'running');
+    assert.equal((await fleet.host('p').exec(['test', '-e', '/run/systemd/system'])).status, 1);
+    const added = await s.execOk(['nix-store', '--add', '/etc/hosts'], { user: 'dave' });
+    assert.match(added, /-hosts$/);
+
+    // What it supervises outlives the session that began it.
+    const unit = ['systemd-run', '--quiet', '--collect', '--no-block', '--unit=later'];
+    const script = 'until [ -e /run/go ]; do sleep 0.01; done; echo done >/var/later';
+    const words = [...unit, 'sh', '-c', `'${script}'`].join(' ');
+    assert.equal((await ssh(fleet, 'root@s', words)).status, 0);
+    assert.equal((await ssh(fleet, 'root@s', 'pkill -KILL -x sshd')).status, 255);
+    assert.equal(await s.execOk(['systemctl', 'is-active', 'later']), 'active');
+    await s.execOk(['touch', '/run/go']);
+    await waitUntil('the end of the unit', () => existsSync(join(s.root, 'var/later')));
+
+    await s.kill();
+    await s.start();
+    assert.equal(await s.execOk(['systemctl', 'is-system-running']), 'running');
+    assert.match((await ssh(fleet, 'bob@s', 'sudo -n systemctl is-active sshd')).stdout, /^active/);
+  },
+);
+
 peerTest('a link has its rate in both directions, a disk its size', needs, async () => {
   await using fleet = await startHosts({
     hosts: [{ name: 'slow', runs: 'ferry', rate: '80mbit', storeBytes: 64 << 20 }],
@@ -284,6 +319,7 @@ async function requireGone(of: {
   readonly link: string;
 }): Promise<void> {
   assert.equal(existsSync(of.directory), false);
+  assert.equal(existsSync(join(cgroup2Mount() ?? '', basename(of.directory))), false);
   assert.deepEqual(of.processes.filter(isRunning), []);
   assert.doesNotMatch(readFileSync('/proc/self/mounts', 'utf8'), new RegExp(of.directory));
   const links = await runOk('ip', ['-brief', 'link']);

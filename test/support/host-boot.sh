@@ -7,11 +7,18 @@
 # HOST_BINDS    directories that it sees where they are here, one a line
 # HOST_NAME, HOST_MAC, HOST_ADDRESS (with its prefix length), HOST_PORT (the link's name at the bridge)
 # HOST_BRIDGE   the network namespace of the bridge, as a file
+# HOST_CGROUP   a directory for its control group where systemd is to be its process 1; empty where not
 # HOST_RATE, HOST_BURST  in bits a second and bytes, for each direction; empty without a limit
 set -euo pipefail
 
 # Before /proc is its own.
 read -r pid _ </proc/self/stat
+
+if [ -n "$HOST_CGROUP" ] && [ -z "${HOST_IN_CGROUP:-}" ]; then
+  mkdir -p "$HOST_CGROUP"
+  echo 0 >"$HOST_CGROUP/cgroup.procs"
+  HOST_IN_CGROUP=1 exec unshare --cgroup bash "$0"
+fi
 
 limit() { [ -z "$HOST_RATE" ] || tc qdisc add dev "$1" root tbf rate "$HOST_RATE" burst "$HOST_BURST" latency 50ms; }
 
@@ -49,9 +56,22 @@ ln -s /proc/self/fd dev/fd
 cat proc/sys/kernel/random/uuid >run/boot-id
 mount --bind -o ro run/boot-id proc/sys/kernel/random/boot_id
 echo "$HOST_NAME" >proc/sys/kernel/hostname
+if [ -n "$HOST_CGROUP" ]; then
+  mount -t cgroup2 cgroup2 sys/fs/cgroup
+  # Of this machine's units and what makes more of them, nothing is for that one.
+  mount --bind etc/systemd/units usr/lib/systemd/system
+  mount -t tmpfs -o ro tmpfs usr/lib/systemd/system-generators
+  rm -f var/log/up
+fi
 pivot_root . mnt
 cd /
 umount -l /mnt
 
-exec env -i "HOST_PID=$pid" PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-  LANG=C.UTF-8 HOME=/root boot
+clean=(env -i "HOST_PID=$pid" PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+  LANG=C.UTF-8 HOME=/root)
+[ -n "$HOST_CGROUP" ] || exec "${clean[@]}" boot
+{
+  until [ -e /var/log/up ]; do sleep 0.01; done
+  echo "up $pid"
+} &
+exec "${clean[@]}" container=ferry-test /lib/systemd/systemd </dev/null >/var/log/boot 2>&1

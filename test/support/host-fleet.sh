@@ -18,6 +18,11 @@ clean_up() {
   [ -z "$link" ] || ip link del "$link" 2>/dev/null
   awk -v below="$directory/" 'index($2, below) == 1 { print $2 }' /proc/self/mounts | tac |
     while read -r mounted; do umount -l "$mounted"; done
+  # Control groups of machines with systemd; they are empty by now, the innermost first.
+  awk '$3 == "cgroup2" { print $2; exit }' /proc/self/mounts |
+    while read -r mounted; do
+      [ ! -d "$mounted/${directory##*/}" ] || find "$mounted/${directory##*/}" -depth -type d -exec rmdir {} +
+    done
   rm -rf --one-file-system "$directory"
 }
 trap clean_up EXIT

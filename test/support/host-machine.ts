@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync, statfsSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -166,6 +166,7 @@ async function boot(machine: HostMachineOptions, port: string): Promise<number> 
         HOST_ADDRESS: `${address}/24`,
         HOST_PORT: port,
         HOST_BRIDGE: bridge,
+        HOST_CGROUP: options.init === 'systemd' ? controlGroupOf(root) : '',
         ...limitOf(options.rate),
       },
     },
@@ -187,6 +188,18 @@ async function boot(machine: HostMachineOptions, port: string): Promise<number> 
     throw new Error(`cannot start ${options.name}: ${said}${more}`);
   }
   return Number(pid);
+}
+
+/** `host-fleet.sh` removes it. */
+function controlGroupOf(root: string): string {
+  const mount = cgroup2Mount();
+  if (mount === undefined) throw new Error('no cgroup2 file system is mounted here');
+  return join(mount, basename(dirname(root)), basename(root));
+}
+
+/** Where this machine has control groups of version 2, whatever it uses them for. */
+export function cgroup2Mount(): string | undefined {
+  return /^\S+ (\S+) cgroup2 /m.exec(readFileSync('/proc/self/mounts', 'utf8'))?.[1];
 }
 
 function limitOf(rate: string | undefined): Record<string, string> {

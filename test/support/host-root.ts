@@ -48,6 +48,8 @@ export interface HostRootOptions {
   readonly has?: readonly ('sudo' | 'doas')[] | undefined;
   /** Whether a daemon of Nix answers users who aren't root; of no meaning where ferry runs. Default true. */
   readonly daemon?: boolean | undefined;
+  /** Process 1: something that does nothing, or this machine's systemd. Default `plain`. */
+  readonly init?: 'plain' | 'systemd' | undefined;
   /** Lines of nix.conf besides the usual, or instead of them. */
   readonly settings?: Readonly<Record<string, string>> | undefined;
 }
@@ -140,9 +142,13 @@ export function writeHostRoot(root: string, options: HostRootOptions, fleet: Fle
 }
 
 function writeUsers(root: string, publicKey: string): void {
-  const passwd = ['root:x:0:0::/root:/bin/bash', 'sshd:x:101:65534::/run/sshd:/usr/sbin/nologin'];
+  const passwd = [
+    'root:x:0:0::/root:/bin/bash',
+    'sshd:x:101:65534::/run/sshd:/usr/sbin/nologin',
+    'messagebus:x:102:102::/:/usr/sbin/nologin',
+  ];
   const shadow = ['root:*:19000:0:99999:7:::', 'sshd:!:19000:0:99999:7:::'];
-  const group = ['root:x:0:', 'tty:x:5:', 'users:x:100:', 'nogroup:x:65534:'];
+  const group = ['root:x:0:', 'tty:x:5:', 'users:x:100:', 'messagebus:x:102:', 'nogroup:x:65534:'];
   giveKey(join(root, 'root'), 0, publicKey);
   for (const [at, name] of hostUsers.entries()) {
     const uid = FIRST_UID + at;
@@ -236,17 +242,52 @@ rm -f /run/sshd.pid
 /usr/sbin/sshd -f /etc/ssh/sshd_config -E /var/log/sshd
 until [ -s /run/sshd.pid ]; do sleep 0.01; done`;
   write(root, 'var/local/sbin/start-sshd', start, 0o755);
+  // The kernel says that somebody listens, which is a moment after there is a socket.
+  const wait = `#!/bin/sh
+until grep -q ' 00010000 .* /nix/var/nix/daemon-socket/socket$' /proc/net/unix; do sleep 0.01; done`;
+  write(root, 'var/local/sbin/wait-for-daemon', wait, 0o755);
   // What process 1 goes on with. As NixOS does, it makes live again what the profile has.
   const boot = `#!/bin/bash
 exec 3>&1 >>/var/log/boot 2>&1 </dev/null
 start-sshd 3>&-
-[ ! -e /usr/local/bin/nix-daemon ] || nix-daemon 3>&- &
+[ ! -e /usr/local/bin/nix-daemon ] || { nix-daemon 3>&- & wait-for-daemon; }
 system=/nix/var/nix/profiles/system
 [ ! -x "$system/activate" ] || timeout 10 "$system/activate" 3>&-
 echo "up $HOST_PID" >&3
 exec 3>&-
 while :; do sleep infinity & wait "$!"; done`;
   write(root, 'var/local/sbin/boot', boot, 0o755);
+  if (options.init === 'systemd') writeUnits(root);
+}
+
+/** As few as services and transient units need; no other unit is known there. */
+function writeUnits(root: string): void {
+  const targets = ['sysinit', 'basic', 'sockets', 'timers', 'paths', 'shutdown', 'umount', 'final'];
+  for (const name of targets) write(root, `etc/systemd/units/${name}.target`, '[Unit]');
+  const services = {
+    sshd: 'Type=forking\nPIDFile=/run/sshd.pid\nExecStart=/usr/local/sbin/start-sshd\nKillMode=process',
+    'nix-daemon': `ExecCondition=/usr/bin/test -x /usr/local/bin/nix-daemon
+ExecStart=/usr/local/bin/nix-daemon
+ExecStartPost=/usr/local/sbin/wait-for-daemon`,
+    'activate-at-boot': `Type=oneshot
+ExecCondition=/usr/bin/test -x /nix/var/nix/profiles/system/activate
+ExecStart=/nix/var/nix/profiles/system/activate
+TimeoutStartSec=10`,
+    dbus: `ExecCondition=/usr/bin/test -x /usr/bin/dbus-daemon
+ExecStart=/usr/bin/dbus-daemon --system --address=systemd: --nofork --nopidfile --systemd-activation`,
+    up: 'Type=oneshot\nExecStart=/usr/bin/touch /var/log/up',
+  };
+  for (const [name, lines] of Object.entries(services)) {
+    const after =
+      name === 'up' ? 'After=sshd.service nix-daemon.service activate-at-boot.service' : '';
+    write(root, `etc/systemd/units/${name}.service`, `[Unit]\n${after}\n[Service]\n${lines}`);
+  }
+  const wants = [...Object.keys(services).map((name) => `${name}.service`), 'dbus.socket'];
+  const target = `[Unit]\nWants=${wants.join(' ')}`;
+  write(root, 'etc/systemd/units/default.target', target);
+  const socket = '[Socket]\nListenStream=/run/dbus/system_bus_socket';
+  write(root, 'etc/systemd/units/dbus.socket', socket);
+  write(root, 'etc/systemd/system.conf', SYSTEMD_CONFIG);
 }
 
 function nixOf(runs: `nix-${NixVersion}`): { readonly binDir: string } {
@@ -280,6 +321,17 @@ MaxSessions 100
 MaxAuthTries 6
 AcceptEnv NIX_* FERRY_* LANG
 Subsystem sftp internal-sftp`;
+
+/** There is no journal. */
+const SYSTEMD_CONFIG = `[Manager]
+LogTarget=console
+LogLevel=notice
+LogColor=no
+ShowStatus=no
+DefaultEnvironment=PATH=${PATH}
+DefaultStandardOutput=null
+DefaultStandardError=null
+DefaultTimeoutStopSec=5s`;
 
 /** `hostPassword`, by `openssl passwd -6`. */
 const PASSWORD_HASH =

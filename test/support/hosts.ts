@@ -18,7 +18,7 @@ import {
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { makeHost, type TestHost } from './host-machine.ts';
+import { cgroup2Mount, makeHost, type TestHost } from './host-machine.ts';
 import { type HostRootOptions, writeFleetFiles, writeHostRoot } from './host-root.ts';
 import { findProgram, peersDirectory } from './peers.ts';
 import { runOk } from './run.ts';
@@ -172,11 +172,15 @@ Match all
   return file;
 }
 
-/** What keeps machines from being made here, in words; for `lacks` of `peerTest`. */
-export function hostsLack(): string[] {
+/** What keeps machines from being made here, in words; for `lacks` of `peerTest`. `init` as one of them asks for it. */
+export function hostsLack(init: 'plain' | 'systemd' = 'plain'): string[] {
   const programs = ['ip', 'tc', 'nsenter', 'unshare', 'sshd', 'ssh-keygen', 'setpriv'];
   const lacks = programs.filter((program) => findProgram(program) === undefined);
   if (!existsSync(join(peersDirectory(), 'sudo/stamp'))) lacks.push('sudo and doas to unpack');
+  if (init === 'systemd') {
+    if (!existsSync('/lib/systemd/systemd')) lacks.push('systemd');
+    if (cgroup2Mount() === undefined) lacks.push('a file system of control groups');
+  }
   if (process.getuid?.() !== 0) return [...lacks, 'root, for machines in namespaces'];
   namespaces ??= spawnSync('unshare', [...NAMESPACES, 'bash', '-c', TRIAL]).status;
   if (namespaces !== 0) lacks.push('leave to make namespaces and mounts');
