@@ -47,7 +47,9 @@ export async function instantiateShell(
     const count = drv === undefined ? 'no derivation' : `${others.length + 1} derivations`;
     throw new FerryError('usage', `a shell is one derivation, and "${file}" has ${count}`, {
       path: file,
-      ...(drv === undefined ? {} : { hint: 'choose one with --attr' }),
+      ...(drv === undefined
+        ? {}
+        : { hint: 'name the derivation, or choose one where there is --attr' }),
     });
   }
   // An output that isn't the first one is told of as "x.drv!dev".

@@ -16,6 +16,10 @@ export interface RealiseInputsRequest {
   readonly drv: StorePath;
   readonly derivation: Derivation;
   readonly isExcluded?: ((drv: StorePath) => boolean) | undefined;
+  /** What a Nix that builds is told of the store; by default the one that it takes itself. */
+  readonly storeUri?: string | undefined;
+  /** What can't be done without them. Default: `enter`. */
+  readonly purpose?: 'enter' | 'copy' | undefined;
 }
 
 /** How many of those that are missing a message names. */
@@ -36,11 +40,15 @@ export async function realiseShellInputs(
   for (const obtain of [fetchMissing, fetchMissing, buildMissing]) {
     // Derivations first: only they tell which outputs are meant.
     if (isComplete(found)) break;
-    if (await obtain(context, session, store, found)) found = await query();
+    if (await obtain(context, session, store, { ...found, storeUri: request.storeUri }))
+      found = await query();
   }
-  if (!isComplete(found)) throw missingInputs(store, request.drv, found);
+  if (!isComplete(found)) throw missingInputs(store, request, found);
   return found.inputs.map(({ path }) => path);
 }
+
+/** What is missing, and where it should be. */
+type Missing = ShellInputs & Pick<RealiseInputsRequest, 'storeUri'>;
 
 function isComplete({ missing, missingDrvs }: ShellInputs): boolean {
   return missing.length === 0 && missingDrvs.length === 0;
@@ -51,7 +59,7 @@ async function fetchMissing(
   context: CommandContext,
   session: Session,
   store: Store,
-  { missing, missingDrvs }: ShellInputs,
+  { missing, missingDrvs }: Missing,
 ): Promise<boolean> {
   const fetching = openFetching(context, session, store, { keepGoing: true });
   const wanted = [...missingDrvs, ...missing.map(({ path }) => path)];
@@ -68,20 +76,21 @@ async function buildMissing(
   context: CommandContext,
   _session: Session,
   store: Store,
-  { missing }: ShellInputs,
+  { missing, storeUri }: Missing,
 ): Promise<boolean> {
   const words = missing.flatMap(({ drv, output }) =>
     drv === undefined ? [] : [`${printStorePath(store.storeDir, drv)}!${output}`],
   );
   if (words.length === 0 || findForeignNix(context.env, 'nix-store') === undefined) return false;
   const what = 'inputs of the shell must be built';
-  await runForeignNix(context, what, ['--realise', ...words], 'nix-store');
+  const where = storeUri === undefined ? [] : ['--store', storeUri];
+  await runForeignNix(context, what, ['--realise', ...where, ...words], 'nix-store');
   return true;
 }
 
 function missingInputs(
   store: Store,
-  drv: StorePath,
+  { drv, purpose = 'enter' }: RealiseInputsRequest,
   { inputs, missing, missingDrvs }: ShellInputs,
 ): FerryError {
   const paths = [...missingDrvs, ...missing.map(({ path }) => path)];
@@ -93,10 +102,13 @@ function missingInputs(
   const printed = printStorePath(store.storeDir, drv);
   return new FerryError(
     'not-found',
-    `cannot enter the shell of "${printed}": of its ${count} inputs ${paths.length} are not there, ${named.join(', ')}${more}`,
+    `cannot ${purpose} the shell of "${printed}": of its ${count} inputs ${paths.length} are not there, ${named.join(', ')}${more}`,
     {
       path: printed,
-      hint: 'from a machine that has them: ferry shell copy DRV --to ssh://THIS-MACHINE',
+      hint:
+        purpose === 'copy'
+          ? 'build them first, where there is a Nix: nix-shell DRV --run true'
+          : 'from a machine that has them: ferry shell copy DRV --to ssh://THIS-MACHINE',
     },
   );
 }
