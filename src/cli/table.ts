@@ -23,6 +23,17 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
     load: async () => (await import('./commands/copy.ts')).copy,
   },
   {
+    name: 'fleet',
+    summary: 'Look at the hosts that closures are deployed to',
+    commands: [
+      {
+        name: 'list',
+        summary: 'List the hosts, and what is known of each',
+        load: async () => (await import('./commands/fleet-list.ts')).fleetList,
+      },
+    ],
+  },
+  {
     name: 'export',
     summary: 'Write a closure to a file, for another machine to import',
     load: async () => (await import('./commands/export.ts')).exportCommand,
@@ -287,6 +298,11 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
     load: async () => (await import('./compat/nix-prefetch-url.ts')).nixPrefetchUrl,
   },
   {
+    name: 'nix-shell',
+    summary: 'Stand in for nix-shell',
+    load: async () => (await import('./compat/nix-shell.ts')).nixShell,
+  },
+  {
     name: 'completions',
     summary: 'Print the completions for a shell',
     load: async () => (await import('./commands/completions.ts')).completions,
@@ -305,6 +321,7 @@ export const dropInNames: readonly string[] = [
   'nix-copy-closure',
   'nix-hash',
   'nix-prefetch-url',
+  'nix-shell',
   'nix-store',
 ];
 

@@ -1,0 +1,113 @@
+/**
+ * Loads `ferry.config.ts`: code of the user's, run by Node, which takes the types out. `nix-ferry` in it is this very
+ * program, whether or not it is installed beside the file.
+ */
+import { existsSync } from 'node:fs';
+import { registerHooks } from 'node:module';
+import { basename } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { FerryError, messageOf } from '../../error.ts';
+import type { FleetConfig } from './define-fleet.ts';
+import { checkFleetConfig } from './fleet-schema.ts';
+import { asWritten } from './spelling.ts';
+
+export interface LoadConfigOptions {
+  /** How messages call it. */
+  readonly name: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** @throws FerryError `usage`, and the reason of the signal */
+export async function loadConfigModule(
+  file: string,
+  { name, signal }: LoadConfigOptions,
+): Promise<FleetConfig> {
+  signal?.throwIfAborted();
+  const value = await untilAborted(evaluate(file, name), signal);
+  return checkFleetConfig(value, { what: `fleet of "${name}"`, spell: asWritten });
+}
+
+async function evaluate(file: string, name: string): Promise<unknown> {
+  const hooks = registerHooks({ resolve: resolveImport });
+  try {
+    const module = (await import(pathToFileURL(file).href)) as Readonly<Record<string, unknown>>;
+    if (!('default' in module)) {
+      throw new FerryError('usage', `cannot use the fleet of "${name}": it has no default export`, {
+        hint: 'it is written: export default defineFleet({ hosts: { … } })',
+      });
+    }
+    const definition = await module['default'];
+    return typeof definition === 'function' ? await (definition as () => unknown)() : definition;
+  } catch (error) {
+    if (error instanceof FerryError) throw error;
+    throw new FerryError('usage', `cannot run "${name}"${placeIn(file, error)}: ${whyOf(error)}`, {
+      cause: error,
+    });
+  } finally {
+    hooks.deregister();
+  }
+}
+
+type ResolveHook = NonNullable<Parameters<typeof registerHooks>[0]['resolve']>;
+
+const resolveImport: ResolveHook = (specifier, context, nextResolve) => {
+  if (specifier === 'nix-ferry') return { url: libraryUrl(), shortCircuit: true };
+  const resolved = nextResolve(specifier, context);
+  // Without a package.json beside it Node would have to find out, and say so.
+  const isUntold = /^file:.*\.ts$/.test(resolved.url) && resolved.format !== 'commonjs-typescript';
+  return isUntold && !resolved.url.includes('/node_modules/')
+    ? { ...resolved, format: 'module-typescript' }
+    : resolved;
+};
+
+/** Of a checkout its sources; of what is published the library; else all that a configuration needs to have. */
+function libraryUrl(): string {
+  const here = import.meta.url;
+  const candidates = ['../../index.ts', './lib/index.js', '../lib/index.js'];
+  const library = candidates
+    .map((candidate) => new URL(candidate, here))
+    .find((url) => existsSync(fileURLToPath(url)));
+  const own = 'export const defineFleet = (definition) => definition;';
+  const all = library === undefined ? '' : `export * from ${JSON.stringify(library.href)};`;
+  return `data:text/javascript,${encodeURIComponent(own + all)}`;
+}
+
+/** `:3:7` where the error says so. */
+function placeIn(file: string, error: unknown): string {
+  const stack = error instanceof Error ? (error.stack ?? '') : '';
+  for (const name of [pathToFileURL(file).href, file]) {
+    const start = stack.indexOf(`${name}:`);
+    const place = /^:\d+(?::\d+)?/.exec(start < 0 ? '' : stack.slice(start + name.length))?.[0];
+    if (place !== undefined) return place;
+  }
+  return '';
+}
+
+function whyOf(error: unknown): string {
+  const message = messageOf(error).trim();
+  return message === '' ? 'it throws an error' : message;
+}
+
+async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return await promise;
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = (): void => aborted.reject(signal.reason);
+  signal.addEventListener('abort', onAbort);
+  try {
+    return await Promise.race([promise, aborted.promise]);
+  } catch (error) {
+    promise.catch(() => {});
+    throw error;
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
+/** Names under which it is looked for. */
+export const moduleNames: readonly string[] = ['ts', 'mts', 'js', 'mjs'].map(
+  (extension) => `ferry.config.${extension}`,
+);
+
+export function isModuleName(file: string): boolean {
+  return /\.m?[jt]s$/.test(basename(file));
+}

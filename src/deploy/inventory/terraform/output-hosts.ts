@@ -1,0 +1,153 @@
+/**
+ * Hosts out of an output: a list or a map of addresses, or of objects. In `ferry_hosts`, which is made for this, the
+ * objects have the fields of a host in snake_case, and what doesn't fit is an error.
+ */
+import { FerryError } from '../../../error.ts';
+import type { HostConfig } from '../define-fleet.ts';
+import { checkHostConfig } from '../fleet-schema.ts';
+import { addressFault } from '../host-place.ts';
+import { hostNameFrom, isHostName } from '../names.ts';
+import { respell } from '../respell.ts';
+import { mistakesError, snakeCase, unknownField } from '../spelling.ts';
+import { valuesAt, type AttributePath } from './attribute-path.ts';
+import { configFrom, fits, terraformSource, textFrom, type Candidate } from './candidate.ts';
+import type { Rule } from './rules.ts';
+
+const HOSTS_MAX = 100_000;
+
+interface Element {
+  /** Its name in a map, its place in a list. */
+  readonly key: string | number;
+  readonly value: unknown;
+  /** How messages call it. */
+  readonly at: string;
+}
+
+/** @param name how messages call the state. @throws FerryError `usage` */
+function elementsOf(value: unknown, output: string, name: string): Element[] {
+  const entries: (readonly [string | number, unknown])[] | undefined =
+    typeof value === 'string'
+      ? [[0, value]]
+      : Array.isArray(value)
+        ? value.map((element: unknown, i) => [i, element] as const)
+        : typeof value === 'object' && value !== null
+          ? Object.entries(value)
+          : undefined;
+  if (entries === undefined || entries.length > HOSTS_MAX) {
+    const why = entries === undefined ? 'is neither a list nor a map' : 'has too many elements';
+    throw new FerryError('usage', `cannot use the output "${output}" of "${name}": it ${why}`);
+  }
+  return entries.map(([key, value]) => ({
+    key,
+    value,
+    at: `output ${output}[${typeof key === 'number' ? key : JSON.stringify(key)}]`,
+  }));
+}
+
+/** Fields that the output may have. What is run on hosts is for people's own files to say. */
+const FIELDS: readonly (keyof HostConfig)[] = [
+  'address',
+  'uri',
+  'user',
+  'port',
+  'tags',
+  'become',
+  'closure',
+  'system',
+  'profile',
+  'protocol',
+  'sshKey',
+  'hostKey',
+  'store',
+  'remoteStore',
+];
+
+/** The hosts of an output that was made to tell them. @throws FerryError `usage` */
+export function statedHosts(value: unknown, output: string, name: string): Candidate[] {
+  return elementsOf(value, output, name).map((element) => statedHost(element, name));
+}
+
+function statedHost({ key, value, at }: Element, name: string): Candidate {
+  const what = `${at} of "${name}"`;
+  const { name: stated, ...config } =
+    typeof value === 'string' ? statedAddress(value, what) : statedFields(value, what);
+  const wanted = stated ?? (typeof key === 'string' ? key : undefined);
+  if (wanted !== undefined && (typeof wanted !== 'string' || !isHostName(wanted))) {
+    throw mistakesError(what, [{ at: [], what: "has a name that can't be a host's" }]);
+  }
+  const otherwise = config.address ?? hostNameFrom(config.uri ?? '') ?? '';
+  const names = [wanted ?? otherwise].filter(isHostName);
+  return { names, origin: `${terraformSource}: ${at}`, config };
+}
+
+type Stated = HostConfig & { readonly name?: unknown };
+
+function statedAddress(address: string, what: string): Stated {
+  const fault = addressFault(address);
+  if (fault !== undefined) throw mistakesError(what, [{ at: ['address'], what: fault }]);
+  return { address };
+}
+
+function statedFields(value: unknown, what: string): Stated {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw mistakesError(what, [{ at: [], what: 'is neither an address nor an object' }]);
+  }
+  const options = { what, spell: snakeCase };
+  // Terraform gives all objects of a list the same fields, with null where there is nothing.
+  const given = Object.fromEntries(Object.entries(value).filter(([, field]) => field !== null));
+  const { name, ...fields } = respell(given, { ...options, isNamed: () => false }) as Record<
+    string,
+    unknown
+  >;
+  const unknown = Object.keys(fields).filter((field) => !FIELDS.some((known) => known === field));
+  if (unknown.length > 0) {
+    const known = ['name', ...FIELDS].map(snakeCase);
+    throw mistakesError(
+      what,
+      unknown.map((field) => ({ at: [], what: unknownField(snakeCase(field), known) })),
+    );
+  }
+  const config = checkHostConfig(fields, options);
+  if (name === undefined && config.address === undefined && config.uri === undefined) {
+    return config;
+  }
+  return { ...config, name };
+}
+
+export interface RuleOptions {
+  /** How messages call the state. */
+  readonly name: string;
+  readonly rule: Rule;
+  readonly warn: (text: string) => void;
+}
+
+/** The hosts of any other output, by a rule that a person wrote. @throws FerryError `usage` */
+export function hostsByRule(
+  value: unknown,
+  output: string,
+  { name, rule, warn }: RuleOptions,
+): Candidate[] {
+  return elementsOf(value, output, name).flatMap(({ key, value, at }) => {
+    const read = (path: AttributePath): unknown[] =>
+      valuesAt(value, path).map((found) => found.value);
+    if (!fits(read, rule)) return [];
+    const config =
+      typeof value === 'string'
+        ? configFrom(() => [value], { ...rule, tags: [], user: undefined, port: undefined })
+        : configFrom(read, rule);
+    if (config === undefined) {
+      warn(`${at} is left out: it has no address`);
+      return [];
+    }
+    const { address = '' } = config;
+    const wanted = [textFrom(read, rule.name), typeof key === 'string' ? key : undefined];
+    const names = wanted.flatMap((text) => hostNameFrom(text ?? '') ?? []);
+    return [
+      {
+        names: isHostName(address) ? [...names, address] : names,
+        origin: `${terraformSource}: ${at}`,
+        config,
+      },
+    ];
+  });
+}
