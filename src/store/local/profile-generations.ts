@@ -35,7 +35,10 @@ export type OldGenerations =
   /** All but the current one. */
   | { readonly kind: 'all' }
   /** Those that weren't in use any more at a time (in seconds since 1970): the newest that is older still was. */
-  | { readonly kind: 'before'; readonly time: number };
+  | { readonly kind: 'before'; readonly time: number }
+  /** All before the current one and those just before it, so many in all. Later ones stay. */
+  | { readonly kind: 'keep'; readonly count: number }
+  | { readonly kind: 'numbers'; readonly numbers: ReadonlySet<number> };
 
 /** @throws FerryError `denied`, `not-found` */
 export function generationsOf(profile: string): Generations {
@@ -78,7 +81,14 @@ function currentOf(profile: string): number | undefined {
 /** Which generations are old, in the order in which Nix takes them. */
 export function oldGenerations({ all, current }: Generations, old: OldGenerations): Generation[] {
   if (old.kind === 'all') return all.filter(({ number }) => number !== current);
+  if (old.kind === 'numbers') {
+    return all.filter(({ number }) => number !== current && old.numbers.has(number));
+  }
   const newestFirst = all.toReversed();
+  if (old.kind === 'keep') {
+    const before = newestFirst.filter(({ number }) => current !== undefined && number < current);
+    return before.slice(Math.max(old.count - 1, 0));
+  }
   const last = newestFirst.findIndex(({ madeAt }) => madeAt < old.time);
   if (last < 0) return [];
   return newestFirst.slice(last + 1).filter(({ number }) => number !== current);
