@@ -29,6 +29,8 @@ export interface ShellRequest {
   /** Whether it stays for somebody who types, where there is a terminal. */
   readonly staysOpen: boolean;
   readonly isExcluded?: ((drv: StorePath) => boolean) | undefined;
+  /** The URI of the store, where one was given. */
+  readonly storeUri?: string | undefined;
 }
 
 const STDIN = 0;
@@ -67,11 +69,12 @@ export async function gatherShell(
   context: CommandContext,
   session: Session,
   store: Store,
-  { drv, isPure, keep, isExcluded }: Pick<ShellRequest, 'drv' | 'isPure' | 'keep' | 'isExcluded'>,
+  request: Omit<ShellRequest, 'command' | 'staysOpen'>,
 ): Promise<GatheredShell> {
   const { env, signal } = context;
+  const { drv, isPure, keep } = request;
   const derivation = await readDerivation(store, drv, { signal });
-  const inputs = await realiseShellInputs(context, session, store, { drv, derivation, isExcluded });
+  const inputs = await realiseShellInputs(context, session, store, { ...request, derivation });
   requireHere(store, drv, inputs);
   const structured = derivation.env.get(structuredVariable);
   const graphs =

@@ -71,5 +71,5 @@ async function open(
   await using session = openSession(context);
   const store = await session.openExisting(words.storeUri);
   const drv = await findShell(context, store, words);
-  return await openShell(context, session, store, { ...request, drv });
+  return await openShell(context, session, store, { ...request, drv, storeUri: words.storeUri });
 }

@@ -43,13 +43,14 @@ export interface NixWords extends NixCommon {
 
 /**
  * Takes the common flags; all other words go to `take`, which may ask for those that follow it and says whether it knew
- * the word.
+ * the word. Flags that change nothing here are told to `onIgnored`, with their values.
  * @throws FerryError `usage`
  */
 export function parseNixWords(
   program: string,
   input: readonly string[],
   take: (word: string, next: () => string) => boolean,
+  onIgnored: (words: readonly string[]) => void = () => {},
 ): NixWords {
   const common: NixCommon = {
     verbosity: 0,
@@ -73,7 +74,7 @@ export function parseNixWords(
     if (flag === '--help' || flag === '--version') {
       return { ...common, asks: flag === '--help' ? 'help' : 'version' };
     }
-    if (!hasEnded && takeCommon(common, flag, following)) continue;
+    if (!hasEnded && takeCommon(common, flag, following, onIgnored)) continue;
     if (!take(flag, () => following(1).join())) {
       throw nixUsage(program, `unrecognised flag '${flag}'`);
     }
@@ -85,6 +86,7 @@ function takeCommon(
   common: NixCommon,
   flag: string,
   following: (count: number) => string[],
+  onIgnored: (words: readonly string[]) => void,
 ): boolean {
   const name = flag.startsWith('--') ? flag.slice(2) : '';
   const ignored = IGNORED[flag];
@@ -94,7 +96,7 @@ function takeCommon(
   else if (flag === '--keep-going' || flag === '-k') common.keepGoing = true;
   else if (flag === '--store') common.store = following(1).join();
   else if (flag === '--option') setPair(common, following(2));
-  else if (ignored !== undefined) following(ignored);
+  else if (ignored !== undefined) onIgnored([flag, ...following(ignored)]);
   else if (setting?.value !== undefined) setPair(common, [setting.name, setting.value]);
   else if (setting !== undefined) setPair(common, [setting.name, ...following(1)]);
   else return false;
