@@ -1,0 +1,108 @@
+/** Follows an activation on a host over one session: what it prints, and how it goes on. */
+import { FerryError } from '../../error.ts';
+import type { HostConnection } from '../../host/host-connection.ts';
+import type { ActivationState } from '../activation-state.ts';
+import { StateReader } from './parse-state.ts';
+import { assignments } from './request.ts';
+import { printable, runScript, type AgentOptions } from './run-script.ts';
+import { followScript } from './script-client.ts';
+import { commonClientScript } from './script-common.ts';
+
+/** How far a log was read. Kept by whoever follows again over another connection, so that no line comes twice. */
+export interface LogPosition {
+  lines: number;
+}
+
+export interface FollowOptions extends AgentOptions {
+  /** A line that the activation printed, fit for a terminal. */
+  readonly onLine?: ((line: string) => void) | undefined;
+  /** Called for the state as it is found, and each time it changes. */
+  readonly onState?: ((state: ActivationState) => void) | undefined;
+  /** Where to begin in the log; it is moved on. By default at its beginning. */
+  readonly position?: LogPosition | undefined;
+  /** Follow it to its end, also while it waits for a decision. */
+  readonly pastWaiting?: boolean | undefined;
+}
+
+/** Of one session; then it is followed by another. */
+const sessionSeconds = 600;
+
+/**
+ * @returns its state when it has come to its end, is lost, or waits and nobody has decided yet. It may be called again.
+ * @throws FerryError `unavailable` where the connection breaks, `not-found` where there is no such activation
+ */
+export async function followActivation(
+  connection: HostConnection,
+  id: string,
+  options: FollowOptions = {},
+): Promise<ActivationState> {
+  const { asRoot, signal, position = { lines: 0 } } = options;
+  const doing = `follow the activation "${id}"`;
+  for (;;) {
+    const session = new FollowSession(position, options);
+    const values = assignments({
+      id,
+      from: String(position.lines),
+      past_waiting: options.pastWaiting === true ? '1' : '',
+      duration: String(sessionSeconds),
+    });
+    await runScript(connection, doing, `${values}${commonClientScript}LC_ALL=C\n${followScript}`, {
+      asRoot,
+      signal,
+      timeoutMs: (sessionSeconds + 60) * 1000,
+      onLine: (line) => session.take(line),
+    });
+    const { state, isDone } = session.end();
+    if (isDone && state !== undefined) return state;
+  }
+}
+
+class FollowSession {
+  readonly #position: LogPosition;
+  readonly #options: FollowOptions;
+  readonly #reader = new StateReader();
+  #state: ActivationState | undefined;
+  #ended: 'done' | 'again' | undefined;
+  #failed: { readonly error: unknown } | undefined;
+
+  constructor(position: LogPosition, options: FollowOptions) {
+    this.#position = position;
+    this.#options = options;
+  }
+
+  /** Never throws: what goes wrong is said in the end. */
+  take(line: string): void {
+    if (this.#failed !== undefined) return;
+    try {
+      this.#take(line);
+    } catch (error) {
+      this.#failed = { error };
+    }
+  }
+
+  /** @throws FerryError `protocol` */
+  end(): { state: ActivationState | undefined; isDone: boolean } {
+    if (this.#failed !== undefined) throw this.#failed.error;
+    if (this.#ended === undefined || !this.#reader.isBetween) {
+      throw new FerryError('protocol', 'what the host says of an activation ends early');
+    }
+    return { state: this.#state, isDone: this.#ended === 'done' };
+  }
+
+  #take(line: string): void {
+    if (!this.#reader.isBetween || line.startsWith('activation ')) {
+      const state = this.#reader.take(line);
+      if (state === undefined) return;
+      this.#state = state;
+      this.#options.onState?.(state);
+    } else if (line.startsWith('L ')) {
+      this.#position.lines += 1;
+      this.#options.onLine?.(printable(line.slice(2)));
+    } else if (line === 'done' || line === 'again') {
+      this.#ended = line;
+    } else if (line !== '.' && !line.startsWith('error ')) {
+      const said = JSON.stringify(line.slice(0, 80));
+      throw new FerryError('protocol', `cannot follow an activation: the host says ${said}`);
+    }
+  }
+}
