@@ -23,6 +23,16 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
     load: async () => (await import('./commands/copy.ts')).copy,
   },
   {
+    name: 'deploy',
+    summary: 'Copy a closure to hosts and make it live there',
+    load: async () => (await import('./commands/deploy.ts')).deploy,
+  },
+  {
+    name: 'rollback',
+    summary: 'Go back to an older generation on hosts',
+    load: async () => (await import('./commands/rollback.ts')).rollback,
+  },
+  {
     name: 'fleet',
     summary: 'Look at the hosts that closures are deployed to',
     commands: [

@@ -1,10 +1,10 @@
 /** `ferry deploy`: closures copied to hosts and made live there, or the old ones kept. */
 import { checkDeployment, deploy as deployTo } from '../../deploy/deploy.ts';
-import { chooseHosts } from '../../deploy/inventory/choose-hosts.ts';
+import type { CallOptions } from '../../store/store.ts';
 import { defineCommand, type Command } from '../command.ts';
 import { activationOptions, strategyOptions, turnOf, withActivation } from '../deploy-options.ts';
 import { DeployPaths, parsePin } from '../deploy-tasks.ts';
-import { inventoryOptions, readFleet } from '../inventory-options.ts';
+import { chooseHosts, inventoryOptions, readFleet } from '../inventory-options.ts';
 import { hostAddress } from '../../host/host-address.ts';
 import type { HostTarget } from '../../host/host-target.ts';
 import { hostOpener } from '../open-hosts.ts';
@@ -81,7 +81,7 @@ export const deploy: Command = defineCommand({
       throw usage(TITLE, '--no-activate leaves nothing to --activate or --action');
     }
     const pins = options.pin.map(parsePin);
-    const fleet = await readFleet(context, options, { uris: to });
+    const fleet = await readFleet(context, options, { uris: to, words: on });
     const hosts = chooseHosts(fleet, on).map((host) => {
       const changed = withActivation(TITLE, host, options);
       return { ...changed, pins: [...changed.pins, ...pins] };
@@ -97,10 +97,11 @@ export const deploy: Command = defineCommand({
       storeDir: source.storeDir,
     });
     session.onLine = view.print;
+    const opener = hostOpener(context, session);
     const deployOptions = {
       ...turn,
       source,
-      open: hostOpener(context, session),
+      open: (target: HostTarget, call: CallOptions) => opener.open(target, call),
       addressOf: (target: HostTarget) => hostAddress(target.uri, context.env.variables),
       checkSigs: !options.noCheckSigs,
       substitute: options.substituteOnDestination,

@@ -1,5 +1,4 @@
 /** `ferry rollback`: hosts back to an older generation, with the care of a deployment. */
-import { chooseHosts } from '../../deploy/inventory/choose-hosts.ts';
 import { rollBack } from '../../deploy/roll-back.ts';
 import { defineCommand, type Command } from '../command.ts';
 import {
@@ -9,7 +8,7 @@ import {
   wholeNumber,
   withActivation,
 } from '../deploy-options.ts';
-import { inventoryOptions, readFleet } from '../inventory-options.ts';
+import { chooseHosts, hostArgument, inventoryOptions, readFleet } from '../inventory-options.ts';
 import { hostAddress } from '../../host/host-address.ts';
 import { hostOpener } from '../open-hosts.ts';
 import { openSession } from '../session.ts';
@@ -21,9 +20,8 @@ const TITLE = 'ferry rollback';
 export const rollback: Command = defineCommand({
   description: [
     'Makes an older generation of the profile the current one again on each HOST, activates it and confirms it, as ferry deploy does: a host that is not confirmed in time stays what it was.',
-    'A HOST is a name of the fleet, a pattern such as "web-*", @TAG, or a URI: ssh://root@host. Without one it is all hosts of the fleet.',
   ],
-  arguments: [{ name: 'HOST', help: 'where', optional: true, repeated: true }],
+  arguments: [hostArgument],
   options: {
     to: { help: 'the number of the generation; by default the one before', value: 'GENERATION' },
     ...inventoryOptions,
@@ -41,8 +39,7 @@ export const rollback: Command = defineCommand({
     const turn = turnOf(TITLE, options);
     const generation =
       options.to === undefined ? undefined : wholeNumber(TITLE, '--to', options.to);
-    const uris = words.filter((word) => word.includes('://'));
-    const fleet = await readFleet(context, options, { uris });
+    const fleet = await readFleet(context, options, { words });
     const hosts = chooseHosts(fleet, words).map((host) => withActivation(TITLE, host, options));
     await using session = openSession(context);
     const view = showDeployment(context, {
@@ -50,12 +47,13 @@ export const rollback: Command = defineCommand({
       hosts: hosts.map(({ name }) => name),
     });
     session.onLine = view.print;
+    const opener = hostOpener(context, session);
     try {
       const results = await rollBack(hosts, {
         ...turn,
         generation,
         dryRun: options.dryRun,
-        open: hostOpener(context, session),
+        open: (target, call) => opener.open(target, call),
         addressOf: ({ uri }) => hostAddress(uri, context.env.variables),
         signal: context.signal,
         onEvent: view.onEvent,
