@@ -1,4 +1,5 @@
 /** Follows an activation on a host over one session: what it prints, and how it goes on. */
+import { randomBytes } from 'node:crypto';
 import { FerryError } from '../../error.ts';
 import type { HostConnection } from '../../host/host-connection.ts';
 import type { ActivationState } from '../activation-state.ts';
@@ -39,14 +40,16 @@ export async function followActivation(
   const { asRoot, signal, position = { lines: 0 } } = options;
   const doing = `follow the activation "${id}"`;
   for (;;) {
-    const session = new FollowSession(position, options);
+    const mark = randomBytes(8).toString('hex');
+    const session = new FollowSession(mark, position, options);
     const values = assignments({
       id,
+      mark,
       from: String(position.lines),
       past_waiting: options.pastWaiting === true ? '1' : '',
       duration: String(sessionSeconds),
     });
-    await runScript(connection, doing, `${values}${commonClientScript}LC_ALL=C\n${followScript}`, {
+    await runScript(connection, doing, `${values}${commonClientScript}${followScript}`, {
       asRoot,
       signal,
       timeoutMs: (sessionSeconds + 60) * 1000,
@@ -58,6 +61,7 @@ export async function followActivation(
 }
 
 class FollowSession {
+  readonly #mark: string;
   readonly #position: LogPosition;
   readonly #options: FollowOptions;
   readonly #reader = new StateReader();
@@ -65,7 +69,8 @@ class FollowSession {
   #ended: 'done' | 'again' | undefined;
   #failed: { readonly error: unknown } | undefined;
 
-  constructor(position: LogPosition, options: FollowOptions) {
+  constructor(mark: string, position: LogPosition, options: FollowOptions) {
+    this.#mark = `${mark} `;
     this.#position = position;
     this.#options = options;
   }
@@ -90,18 +95,21 @@ class FollowSession {
   }
 
   #take(line: string): void {
-    if (!this.#reader.isBetween || line.startsWith('activation ')) {
-      const state = this.#reader.take(line);
+    // Without the mark it is the rest of a line that somebody cut elsewhere than we do.
+    if (!line.startsWith(this.#mark) || this.#ended !== undefined) return;
+    const text = line.slice(this.#mark.length);
+    if (text.startsWith('L ')) {
+      this.#position.lines += 1;
+      this.#options.onLine?.(printable(text.slice(2)));
+    } else if (text.startsWith('S ')) {
+      const state = this.#reader.take(text.slice(2));
       if (state === undefined) return;
       this.#state = state;
       this.#options.onState?.(state);
-    } else if (line.startsWith('L ')) {
-      this.#position.lines += 1;
-      this.#options.onLine?.(printable(line.slice(2)));
-    } else if (line === 'done' || line === 'again') {
-      this.#ended = line;
-    } else if (line !== '.' && !line.startsWith('error ')) {
-      const said = JSON.stringify(line.slice(0, 80));
+    } else if (text === 'done' || text === 'again') {
+      this.#ended = text;
+    } else if (text !== '.') {
+      const said = JSON.stringify(text.slice(0, 80));
       throw new FerryError('protocol', `cannot follow an activation: the host says ${said}`);
     }
   }

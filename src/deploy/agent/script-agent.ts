@@ -73,20 +73,22 @@ signal_all() {
   kill -s "$1" "$2" 2>/dev/null
 }
 
-# kill_all PID: it, and all it started that stayed with it.
+# kill_all PID: it, and all it started that stayed with it; fails where it doesn't die.
 kill_all() {
-  signal_all TERM "$1"
-  now
-  killed_at=$now_s
-  while signal_all 0 "$1"; do
+  for killing in TERM KILL; do
+    signal_all "$killing" "$1"
     now
-    if [ $((now_s - killed_at)) -ge 5 ]; then
-      signal_all KILL "$1"
-      return
-    fi
-    started "$1" || wait "$1" 2>/dev/null
-    nap
+    killed_at=$now_s
+    while signal_all 0 "$1"; do
+      now
+      [ $((now_s - killed_at)) -lt 5 ] || continue 2
+      # A corpse keeps its group until it is buried.
+      started "$1" || wait "$1" 2>/dev/null
+      nap
+    done
+    return 0
   done
+  return 1
 }
 
 # run_limited SECONDS DIRECTORY WORD...: sets "run_end": empty, or how it failed.
@@ -104,6 +106,7 @@ run_limited() {
   in_login_environment "$@" </dev/null >"$dir/pipe" 2>&1 &
   run_pid=$!
   is_late=
+  cannot_die=
   if identity "$run_pid"; then
     ran=$identity
     ln -s "$ran" "$dir/running"
@@ -114,20 +117,23 @@ run_limited() {
       now
       if [ $((now_s - ran_at)) -ge "$limit" ]; then
         is_late=1
-        kill_all "$run_pid"
+        kill_all "$run_pid" || cannot_die=", and can't be killed"
         break
       fi
       nap
     done
   fi
-  wait "$run_pid"
-  status=$?
+  status=
+  if [ -z "$cannot_die" ]; then
+    wait "$run_pid"
+    status=$?
+  fi
   rm -f "$dir/running" "$dir/pipe"
   # What it left in the background may hold the log open for ever.
   naps=0
   while [ "$naps" -lt 20 ] && started "$log_pid"; do nap; done
   if [ -n "$is_late" ]; then
-    run_end="had not ended after $limit s"
+    run_end="had not ended after $limit s$cannot_die"
   elif [ "$status" -gt 128 ]; then
     run_end="was killed by signal $((status - 128))"
   elif [ "$status" -ne 0 ]; then

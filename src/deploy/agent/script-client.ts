@@ -184,12 +184,14 @@ if ! {
   complain 'no-space the activation could not be written down there'
 fi
 
+# On the disk before anybody can know of it.
+flush "$dir"/* "$dir" 2>/dev/null
 tries=0
 while :; do
   latest_turn "$key"
   if [ -n "$turn_id" ] && [ -d "$base/$turn_id" ]; then
     watch "$base/$turn_id"
-    if [ "$state" != ended ]; then
+    if [ "$state" = busy ] || [ "$state" = lost ]; then
       discard
       printf '%s %s\\n' "$state" "$turn_id"
       exit 0
@@ -203,7 +205,7 @@ while :; do
   fi
 done
 ln -s yes "$dir/taken"
-flush "$dir"/* "$dir" "$base/turns" 2>/dev/null
+flush "$dir" "$base" "$base/turns" 2>/dev/null
 if launch activate; then
   clean
   printf 'started %s %s\\n' "$id" "$how"
@@ -244,12 +246,16 @@ fi
 /** Needs "key". Answers with a state, or `none`. */
 export const findScript: string = `
 latest_turn "$key"
-if [ -z "$turn_id" ] || [ ! -d "$base/$turn_id" ]; then
+if [ -n "$turn_id" ] && [ -d "$base/$turn_id" ]; then
+  dir=$base/$turn_id
+  watch "$dir"
+else
+  state=void
+fi
+if [ "$state" = void ]; then
   echo none
   exit 0
 fi
-dir=$base/$turn_id
-watch "$dir"
 print_state "$dir"
 `;
 
@@ -285,12 +291,14 @@ answer
 `;
 
 /**
- * Needs "id", "from" (lines of the log that aren't wanted any more), "past_waiting" and "duration" in seconds. Prints states
- * as they change, `L LINE` for lines of the log, `.` now and then (who is gone is noticed by that), and last `done` or, after the
- * duration, `again`.
+ * Needs "mark", "id", "from" (lines of the log that aren't wanted any more), "past_waiting" and "duration" in seconds. Prints, each
+ * line after the mark, which no activation can know: `S` and lines of a state as it changes, `L` and a line of the log, `.` now and
+ * then (who is gone is noticed by that), and last `done` or, after the duration, `again`.
  */
 export const followScript: string = `
 find_id "$id"
+LC_ALL=C
+export LC_ALL
 now
 follow_until=$((now_s + duration))
 beat=$now_s
@@ -305,25 +313,25 @@ while :; do
   count=$(wc -l <"$dir/log")
   count=$((count))
   if [ "$count" -gt "$from" ]; then
-    sed -n "$((from + 1)),\${count}p" "$dir/log" | cut -b 1-4000 | sed 's/^/L /'
+    sed -n "$((from + 1)),\${count}p" "$dir/log" | tr -d '\\000\\r' | cut -b 1-4000 | sed "s/^/$mark L /"
     from=$count
   fi
   text="$state $(cat "$file")"
   if [ "$text" != "$shown" ]; then
-    print_state "$dir"
+    print_state "$dir" | sed "s/^/$mark S /"
     shown=$text
   fi
   if [ -n "$is_done" ]; then
-    echo done
+    echo "$mark done"
     exit 0
   fi
   now
   if [ "$now_s" -ge "$follow_until" ]; then
-    echo again
+    echo "$mark again"
     exit 0
   fi
   if [ $((now_s - beat)) -ge 3 ]; then
-    echo . || exit 0
+    echo "$mark ." || exit 0
     beat=$now_s
   fi
   nap

@@ -147,7 +147,7 @@ is_cared_for() {
   alive "$carer"
 }
 
-# watch DIRECTORY: sets "phase", "state" (busy, ended, lost) and "file". Needs "turn" and "starter" of its latest turn.
+# watch DIRECTORY: sets "phase", "state" (busy, ended, lost; void where it was cut off before all of it was written down) and "file". Needs "turn" and "starter" of its latest turn.
 watch() {
   agent=alive
   # First the process, then what it wrote: it may end in between, having written all.
@@ -168,6 +168,7 @@ watch() {
     live | rolled-back | stuck) state=ended ;;
     *) if [ "$agent" = gone ]; then state=lost; else state=busy; fi ;;
   esac
+  if [ "$state:$phase" = lost:unknown ] && [ ! -e "$1/begun" ]; then state=void; fi
 }
 
 # find_id ID: sets "dir", "key", "turn" and "starter".
