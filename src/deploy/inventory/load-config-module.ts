@@ -4,7 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import { registerHooks } from 'node:module';
-import { basename } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { FerryError, messageOf } from '../../error.ts';
 import type { FleetConfig } from './define-fleet.ts';
@@ -15,16 +15,31 @@ export interface LoadConfigOptions {
   /** How messages call it. */
   readonly name: string;
   readonly signal?: AbortSignal | undefined;
+  readonly timeoutMs?: number | undefined;
 }
+
+/** What it waits for (a list of machines from somewhere) may take so long. */
+const TIMEOUT_MS = 120_000;
 
 /** @throws FerryError `usage`, and the reason of the signal */
 export async function loadConfigModule(
   file: string,
-  { name, signal }: LoadConfigOptions,
+  { name, signal, timeoutMs = TIMEOUT_MS }: LoadConfigOptions,
 ): Promise<FleetConfig> {
   signal?.throwIfAborted();
-  const value = await untilAborted(evaluate(file, name), signal);
-  return checkFleetConfig(value, { what: `fleet of "${name}"`, spell: asWritten });
+  const limit = new AbortController();
+  // It also keeps the program alive while a promise is waited for that nothing will ever fulfil.
+  const timer = setTimeout(() => {
+    const why = `it took longer than ${timeoutMs / 1000} s`;
+    limit.abort(new FerryError('unavailable', `cannot run "${name}": ${why}`));
+  }, timeoutMs);
+  const stop = signal === undefined ? limit.signal : AbortSignal.any([signal, limit.signal]);
+  try {
+    const value = await untilAborted(evaluate(file, name), stop);
+    return checkFleetConfig(value, { what: `fleet of "${name}"`, spell: asWritten });
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 async function evaluate(file: string, name: string): Promise<unknown> {
@@ -40,7 +55,8 @@ async function evaluate(file: string, name: string): Promise<unknown> {
     return typeof definition === 'function' ? await (definition as () => unknown)() : definition;
   } catch (error) {
     if (error instanceof FerryError) throw error;
-    throw new FerryError('usage', `cannot run "${name}"${placeIn(file, error)}: ${whyOf(error)}`, {
+    const place = placeIn(dirname(file), error);
+    throw new FerryError('usage', `cannot run "${name}": ${place}${whyOf(error)}`, {
       cause: error,
     });
   } finally {
@@ -72,13 +88,13 @@ function libraryUrl(): string {
   return `data:text/javascript,${encodeURIComponent(own + all)}`;
 }
 
-/** `:3:7` where the error says so. */
-function placeIn(file: string, error: unknown): string {
+/** `machines.ts:3:7: ` where the error says so. Errors of syntax name the file in their first line. */
+function placeIn(directory: string, error: unknown): string {
   const stack = error instanceof Error ? (error.stack ?? '') : '';
-  for (const name of [pathToFileURL(file).href, file]) {
-    const start = stack.indexOf(`${name}:`);
-    const place = /^:\d+(?::\d+)?/.exec(start < 0 ? '' : stack.slice(start + name.length))?.[0];
-    if (place !== undefined) return place;
+  for (const start of [pathToFileURL(`${directory}/`).href, `${directory}/`]) {
+    const at = stack.indexOf(start);
+    const found = at < 0 ? null : /^([^\s():]+:\d+(?::\d+)?)/.exec(stack.slice(at + start.length));
+    if (found !== null) return `${found[1]}: `;
   }
   return '';
 }
@@ -88,8 +104,7 @@ function whyOf(error: unknown): string {
   return message === '' ? 'it throws an error' : message;
 }
 
-async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return await promise;
+async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   const aborted = Promise.withResolvers<never>();
   const onAbort = (): void => aborted.reject(signal.reason);
   signal.addEventListener('abort', onAbort);

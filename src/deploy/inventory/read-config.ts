@@ -1,6 +1,6 @@
 /** Finds and reads the file that says who the hosts are: `ferry.config.ts` or `ferry.toml`. */
 import { existsSync, statSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { readConfigText } from '../../config/read-config-text.ts';
 import { FerryError } from '../../error.ts';
 import { translateOsError } from '../../system/os-error.ts';
@@ -77,28 +77,27 @@ export async function readConfig(
 
 function requireFile(file: string, name: string): string {
   if (existsSync(file)) return file;
-  throw new FerryError('not-found', `cannot read "${name}": no such file or directory`, {
-    path: file,
-  });
+  throw noSuchFile(file, name);
+}
+
+function noSuchFile(path: string, name: string): FerryError {
+  return new FerryError('not-found', `cannot read "${name}": no such file or directory`, { path });
 }
 
 function readText(file: string, name: string): string {
-  const read = readConfigText(file);
-  if (read.state === 'absent') requireFile('', name);
-  if (read.state === 'read') {
-    if (basename(file).endsWith('.toml')) return read.text;
+  if (!file.endsWith('.toml')) {
     throw new FerryError(
       'usage',
-      `cannot use "${name}" as a fleet: by its name it is neither TOML nor TypeScript`,
+      `cannot use the fleet of "${name}": it is neither TOML nor TypeScript`,
       {
         hint: 'its name ends in .toml, .ts, .mts, .js or .mjs',
       },
     );
   }
-  throw new FerryError(
-    'denied',
-    `cannot read "${name}": ${read.state === 'unreadable' ? read.why : ''}`,
-  );
+  const read = readConfigText(file);
+  if (read.state === 'read') return read.text;
+  if (read.state === 'absent') throw noSuchFile(file, name);
+  throw new FerryError('denied', `cannot read "${name}": ${read.why}`, { path: file });
 }
 
 /** Paths in it are relative to it. */

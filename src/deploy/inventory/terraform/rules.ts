@@ -56,7 +56,7 @@ const BUILT_IN: Readonly<Record<string, TerraformRule>> = {
   ionoscloud_cube_server: { address: 'primary_ip' },
   libvirt_domain: { address: 'network_interface[*].addresses[*]' },
   linode_instance: {
-    address: ['ip_address', 'ipv4', 'ipv6', 'private_ip_address'],
+    address: ['ip_address', 'ipv6', 'private_ip_address'],
     name: 'label',
   },
   oci_core_instance: {
@@ -71,7 +71,13 @@ const BUILT_IN: Readonly<Record<string, TerraformRule>> = {
   proxmox_virtual_environment_vm: { address: ['ipv4_addresses[*][*]', 'ipv6_addresses[*][*]'] },
   proxmox_vm_qemu: { address: ['default_ipv4_address', 'default_ipv6_address', 'ssh_host'] },
   scaleway_instance_server: {
-    address: ['public_ips[*].address', 'public_ip', 'private_ips[*].address', 'private_ip'],
+    address: [
+      'public_ips[*].address',
+      'public_ip',
+      'ipv6_address',
+      'private_ips[*].address',
+      'private_ip',
+    ],
   },
   upcloud_server: {
     address: [
@@ -85,6 +91,7 @@ const BUILT_IN: Readonly<Record<string, TerraformRule>> = {
   vultr_instance: {
     address: ['main_ip', 'v6_main_ip', 'internal_ip'],
     name: ['label', 'hostname'],
+    tags: ['tags', 'tag'],
   },
 };
 
