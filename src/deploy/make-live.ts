@@ -72,9 +72,7 @@ export async function makeLive(
     options.onConfirming();
     const problem = await confirm(link, id, options);
     state = await follow(id, true);
-    return problem === undefined || state.phase === 'live'
-      ? ended(host, state)
-      : { ...ended(host, state), error: problem };
+    return ended(host, state, problem);
   } catch (error) {
     signal?.throwIfAborted();
     return { outcome: 'unknown', state, error };
@@ -114,7 +112,7 @@ function limitsOf({ activationTimeoutMs, confirmTimeoutMs }: Host): Limits {
   };
 }
 
-/** Says to the host what is decided. @returns why it is not to stay, if it isn't */
+/** Says to the host what is decided, if it can. @returns what kept it from being confirmed */
 async function confirm(
   link: HostLink,
   id: string,
@@ -131,22 +129,22 @@ async function confirm(
   }
   const decision = problem === undefined ? 'confirm' : 'roll-back';
   try {
-    const answer = await decideActivation(link.connection, id, decision, { asRoot, signal });
-    // What the host then says of itself is why.
-    return answer === 'too-late' ? undefined : problem;
+    // Too late is told by the state it ends in.
+    await decideActivation(link.connection, id, decision, { asRoot, signal });
+    return problem;
   } catch (error) {
     signal?.throwIfAborted();
-    // It can't be told, so it will go back by itself, as it would have to.
+    // It can't be told, so it goes back by itself, as it would have to.
     return problem ?? (error instanceof FerryError ? error : undefined);
   }
 }
 
-function ended(host: Host, state: ActivationState): MadeLive {
+function ended(host: Host, state: ActivationState, problem?: FerryError): MadeLive {
   switch (state.phase) {
     case 'live':
       return { outcome: liveOutcome(host), state };
     case 'rolled-back':
-      return { outcome: 'rolled-back', state, error: wentBack(host, state) };
+      return { outcome: 'rolled-back', state, error: wentBack(host, state, problem) };
     case 'stuck':
     case 'lost':
     case 'prepared':
@@ -170,12 +168,18 @@ function liveOutcome({ activation }: Host): DeployOutcome {
   }
 }
 
-function wentBack(host: Host, { reason, oldGeneration }: ActivationState): FerryError {
-  const runs = oldGeneration === undefined ? 'no generation' : `generation ${oldGeneration}`;
-  return new FerryError(
-    'failed',
-    `"${host.name}" went back to ${runs}: ${reason ?? 'the activation did not succeed'}`,
-  );
+function wentBack(
+  { name }: Host,
+  { reason, oldGeneration }: ActivationState,
+  problem: FerryError | undefined,
+): FerryError {
+  const what =
+    oldGeneration === undefined
+      ? `"${name}" is without a generation again`
+      : `"${name}" went back to generation ${oldGeneration}`;
+  const why = problem?.message ?? reason ?? 'the activation did not succeed';
+  const details = problem === undefined ? {} : { cause: problem };
+  return new FerryError('failed', `${what}: ${why}`, details);
 }
 
 function isNowhere(host: Host, { phase, reason }: ActivationState): FerryError {
