@@ -55,7 +55,8 @@ export async function readInventory(sources: InventorySources): Promise<Inventor
     uris,
     overrides: checkHostSettings(overrides, { what: 'command line', spell: asOption }),
   });
-  if (inventory.hosts.size === 0 && uris.length === 0) {
+  const wasRead = file !== undefined || terraform !== undefined || patterns.length > 0;
+  if (wasRead && inventory.hosts.size === 0 && uris.length === 0) {
     const where = file === undefined ? `"${sources.terraform ?? 'ssh_config'}"` : `"${file.name}"`;
     onWarning?.(`there is no host in ${where}`);
   }
