@@ -33,6 +33,11 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
     load: async () => (await import('./commands/rollback.ts')).rollback,
   },
   {
+    name: 'generations',
+    summary: 'List the generations of profiles on hosts, remove old ones',
+    load: async () => (await import('./commands/generations.ts')).generations,
+  },
+  {
     name: 'fleet',
     summary: 'Look at the hosts that closures are deployed to',
     commands: [
@@ -40,6 +45,16 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
         name: 'list',
         summary: 'List the hosts, and what is known of each',
         load: async () => (await import('./commands/fleet-list.ts')).fleetList,
+      },
+      {
+        name: 'status',
+        summary: 'Say what each host runs, and whether that is what it should',
+        load: async () => (await import('./commands/fleet-status.ts')).fleetStatus,
+      },
+      {
+        name: 'diff',
+        summary: 'Say what a deployment would change on each host',
+        load: async () => (await import('./commands/fleet-diff.ts')).fleetDiff,
       },
     ],
   },

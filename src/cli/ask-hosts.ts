@@ -1,0 +1,134 @@
+/**
+ * Asks many hosts something at the same time. Each has its own limits, so that a dead one delays nobody; answers are
+ * told in the order of the inventory, each as soon as all before it are known.
+ */
+import type { OpenHost } from '../deploy/deploy.ts';
+import type { Host } from '../deploy/fleet.ts';
+import { FerryError } from '../error.ts';
+import type { HostConnection } from '../host/host-connection.ts';
+import { forEachAtOnce } from '../system/at-once.ts';
+import type { CommandContext } from './context.ts';
+import { hostOpener } from './open-hosts.ts';
+import type { Session } from './session.ts';
+import { clipToWidth } from './ui/display-width.ts';
+import { lineText } from './ui/deploy-state.ts';
+import { LiveLines } from './ui/live-lines.ts';
+import { OrderedOutput } from './ui/ordered-output.ts';
+
+export interface AskHostsOptions<Answer> {
+  readonly open: OpenHost;
+  /** What is asked. */
+  readonly ask: (connection: HostConnection, host: Host, signal: AbortSignal) => Promise<Answer>;
+  /** From the first attempt to reach it to the answer. */
+  readonly limitMs: number;
+  /** Called in the order of the hosts, one at a time. */
+  readonly onAnswer: (answer: HostAnswer<Answer>) => Promise<void>;
+}
+
+export type HostAnswer<Answer> = { readonly host: Host } & (
+  | { readonly value: Answer }
+  | { readonly error: unknown }
+);
+
+/** No machine bears a thousand logins at a time. */
+const WIDTH = 64;
+/** In milliseconds: nothing is shown of what is over within the first. */
+const QUIET_MS = 400;
+const REDRAW_MS = 200;
+const COLUMNS = 80;
+
+/** Hosts are opened once for each question. */
+export function openWith(context: CommandContext, session: Session): OpenHost {
+  const opener = hostOpener(context, session);
+  return (target, options) => opener.open(target, options);
+}
+
+/** @throws what `onAnswer` throws; the reason of the context's signal */
+export async function askHosts<Answer>(
+  context: CommandContext,
+  hosts: readonly Host[],
+  options: AskHostsOptions<Answer>,
+): Promise<void> {
+  const waiting = new Set(hosts);
+  const known = new Map<Host, HostAnswer<Answer>>();
+  const talk = showWaiting(context, hosts, waiting);
+  let telling: Promise<void> = Promise.resolve();
+  let told = 0;
+  const tell = async (): Promise<void> => {
+    for (let host = hosts[told]; host !== undefined; host = hosts[told]) {
+      const answer = known.get(host);
+      if (answer === undefined) return;
+      told++;
+      known.delete(host);
+      await talk.pause();
+      await options.onAnswer(answer);
+    }
+  };
+  try {
+    await forEachAtOnce(hosts, Math.min(WIDTH, hosts.length), async (host) => {
+      known.set(host, await answerOf(context, host, options));
+      context.signal.throwIfAborted();
+      waiting.delete(host);
+      telling = telling.then(tell);
+      await telling;
+    });
+  } finally {
+    await talk.end();
+  }
+}
+
+async function answerOf<Answer>(
+  { signal: stop }: CommandContext,
+  host: Host,
+  { open, ask, limitMs }: AskHostsOptions<Answer>,
+): Promise<HostAnswer<Answer>> {
+  const limit = AbortSignal.timeout(limitMs);
+  const signal = AbortSignal.any([stop, limit]);
+  try {
+    await using connection = await open(host, { signal });
+    return { host, value: await ask(connection, host, signal) };
+  } catch (error) {
+    if (!limit.aborted || stop.aborted) return { host, error };
+    const message = `"${host.name}" gave no answer within ${limitMs / 1000} s`;
+    return { host, error: new FerryError('unavailable', message, { cause: error }) };
+  }
+}
+
+interface Waiting {
+  /** Takes the line away, for something that is printed. */
+  pause(): Promise<void>;
+  end(): Promise<void>;
+}
+
+/** On a terminal a line that says who is waited for. */
+function showWaiting(
+  { stderr, env, verbosity }: CommandContext,
+  hosts: readonly Host[],
+  waiting: ReadonlySet<Host>,
+): Waiting {
+  const output = new OrderedOutput(stderr);
+  const lines = new LiveLines(output);
+  const isLive = stderr.isTerminal && env.variables['TERM'] !== 'dumb' && verbosity >= 0;
+  const startedAt = performance.now();
+  const draw = (): void => {
+    if (performance.now() - startedAt < QUIET_MS) return;
+    const names = Array.from(waiting, ({ name }) => lineText(name)).join(', ');
+    const count = `${hosts.length - waiting.size}/${hosts.length}`;
+    const line = `asked ${count} hosts, waiting for ${names}`;
+    if (waiting.size > 0) lines.draw([clipToWidth(line, stderr.width() || COLUMNS)]);
+  };
+  const timer = isLive ? setInterval(draw, REDRAW_MS) : undefined;
+  timer?.unref();
+  const settled = (): Promise<void> => output.settled().catch(() => {});
+  return {
+    async pause() {
+      lines.clear();
+      await settled();
+    },
+    async end() {
+      clearInterval(timer);
+      lines.clear();
+      await settled();
+    },
+  };
+}
