@@ -26,6 +26,8 @@ export interface CopyRequest extends SkipRequest {
   readonly words: readonly string[];
   /** Finds the paths in place of `words`, which may take as long as building them. */
   readonly find?: ((source: Store, session: Session) => Promise<readonly StorePath[]>) | undefined;
+  /** Opens the destination in place of `to`, which then only names it. */
+  readonly openDestination?: ((session: Session) => Promise<Store>) | undefined;
   /** Throws where the destination can't do what `finish` will want of it. */
   readonly checkDestination?: ((destination: Store) => void) | undefined;
   /** What is done once all is valid at the destination. */
@@ -52,7 +54,7 @@ export async function runCopy(context: CommandContext, request: CopyRequest): Pr
   await using session = openSession(context);
   const skip = await skipOf(session, request);
   const openDestination = (): Promise<Store> =>
-    session.open(withCompression(request.to, request.gzip));
+    request.openDestination?.(session) ?? session.open(withCompression(request.to, request.gzip));
   // ssh is slow to come up, and does so while we look here. Two far ends come one after the other: both may ask for a
   // password.
   const opening = isFar(request.from) ? undefined : openDestination();

@@ -3,8 +3,9 @@
  * collected into a directory of that name, and a link to the derivation among them.
  */
 import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { stateDirOf, type Environment } from '../config/environment.ts';
+import { nameOf, type StorePath } from '../format/store-path.ts';
 import { exists } from '../system/exists.ts';
 
 export interface NamedShell {
@@ -45,4 +46,19 @@ function isThere(link: string): boolean {
   } catch {
     return false;
   }
+}
+
+/**
+ * What a shell is called that was given no name: like the directory that it is of, since many derivations of shells have
+ * the same name; else like the derivation.
+ * @param word as it was typed, if it was
+ */
+export function shellName(cwd: string, word: string | undefined, drv: StorePath): string {
+  const file = resolve(cwd, word?.replace(/#.*$/, '') || '.');
+  const isDirectory =
+    word === undefined || /(^|\/)\.{1,2}\/?(#.*)?$/.test(word) || word.endsWith('/');
+  const isNamed = isDirectory || file.endsWith('.nix');
+  const directory = file.endsWith('.nix') ? dirname(file) : file;
+  const name = isNamed ? basename(directory) : nameOf(drv).replace(/\.drv$/, '');
+  return name.replace(/[^\w+.-]/g, '-').replace(/^[-.]+/, '') || 'shell';
 }

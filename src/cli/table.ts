@@ -226,6 +226,11 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
         summary: 'Add files and directories to a store, named after their contents',
         load: async () => (await import('./commands/store-add.ts')).storeAdd,
       },
+      {
+        name: 'add-root',
+        summary: 'Keep a path from being collected as garbage, by a link to it',
+        load: async () => (await import('./commands/store-add-root.ts')).storeAddRoot,
+      },
     ],
   },
   {
@@ -280,6 +285,11 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
     summary: 'Enter the development shell of a derivation, also with no Nix and no network',
     fallback: async () => (await import('./commands/shell.ts')).shell,
     commands: [
+      {
+        name: 'copy',
+        summary: 'Copy a development shell, to be entered there without a network',
+        load: async () => (await import('./commands/shell-copy.ts')).shellCopy,
+      },
       {
         name: 'list',
         summary: 'List the shells that were copied to this machine',

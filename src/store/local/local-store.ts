@@ -61,6 +61,8 @@ export interface LocalContentToAdd extends ContentToAdd {
 export interface LocalStore extends Store, LocalGarbage {
   /** Where a path lies on the file system. */
   toRealPath(path: StorePath): string;
+  /** Where its database, roots and profiles are. */
+  readonly stateDir: string;
   queryAllValidPaths(options?: CallOptions): Promise<StorePath[]>;
   /** @throws FerryError `usage` for what is no hash part. */
   queryPathFromHashPart(hashPart: string, options?: CallOptions): Promise<StorePath | undefined>;
@@ -182,6 +184,7 @@ export async function openLocalStore(options: LocalStoreOptions): Promise<LocalS
     features: new Set(readOnly ? READ_FEATURES : WRITE_FEATURES),
     readingsMax: readingsOnThreads(workers),
     toRealPath,
+    stateDir: options.stateDir,
 
     async queryValidPaths(paths, { substitute, hold, signal } = {}) {
       if (substitute === true) {
