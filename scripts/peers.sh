@@ -36,6 +36,7 @@ packages=(
   openssl # certificates of test servers
   openssh-server # started by the tests alone, on loopback, with its own keys
   patchelf       # RPATHs of the benchmark's corpus, the linker of Chromium
+  strace         # counts which files are opened
   time           # peak memory of a benchmarked command
   xz-utils
   zsh
