@@ -298,6 +298,11 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
     ],
   },
   {
+    name: 'print-env',
+    summary: 'Print the environment of a development shell for a running bash, or as JSON',
+    load: async () => (await import('./commands/print-env.ts')).printEnv,
+  },
+  {
     name: 'doctor',
     summary: 'Say what ferry finds on this machine, and what would help',
     load: async () => (await import('./commands/doctor.ts')).doctor,
@@ -321,6 +326,11 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
     name: 'nix-collect-garbage',
     summary: 'Stand in for nix-collect-garbage',
     load: async () => (await import('./compat/nix-collect-garbage.ts')).nixCollectGarbage,
+  },
+  {
+    name: 'nix-env',
+    summary: 'Stand in for nix-env: generations of profiles',
+    load: async () => (await import('./compat/nix-env.ts')).nixEnv,
   },
   {
     name: 'nix-hash',
@@ -354,6 +364,7 @@ export const dropInNames: readonly string[] = [
   'nix',
   'nix-collect-garbage',
   'nix-copy-closure',
+  'nix-env',
   'nix-hash',
   'nix-prefetch-url',
   'nix-shell',

@@ -5,7 +5,12 @@ import { fromByteString, utf8ByteString, type ByteString } from '../bytes/byte-s
 import type { Derivation } from '../format/derivation.ts';
 import { translateOsError } from '../system/os-error.ts';
 import type { BashChoice } from './find-bash.ts';
-import { computeShellEnvironment, type ShellSurroundings, type Variables } from './environment.ts';
+import {
+  computeShellEnvironment,
+  type ShellEnvironment,
+  type ShellSurroundings,
+  type Variables,
+} from './environment.ts';
 import { formatRcFile } from './rc-file.ts';
 
 export interface ShellOptions extends Omit<ShellSurroundings, 'directory'> {
@@ -17,12 +22,16 @@ export interface ShellOptions extends Omit<ShellSurroundings, 'directory'> {
   readonly isInteractive: boolean;
   /** What it does in the end; by default what is typed. */
   readonly command?: ByteString | undefined;
+  /** What bash reads; by default what makes a development shell of it. */
+  readonly script?: ((environment: ShellEnvironment) => ByteString) | undefined;
 }
 
 export interface PreparedShell {
   readonly program: string;
   readonly args: readonly ByteString[];
   readonly variables: Variables;
+  /** By name: what lies in the temporary directory because the derivation wants it. */
+  readonly files: ReadonlyMap<string, ByteString>;
   /** The temporary directory: the shell removes it when it ends. */
   readonly directory: string;
   /** Removes it without a shell. */
@@ -36,26 +45,29 @@ export function prepareShell(derivation: Derivation, options: ShellOptions): Pre
   const discard = (): void => rmSync(directory, { recursive: true, force: true });
   try {
     const inDirectory = (name: string): string => join(directory, name);
-    const { variables, files, attributesScript } = computeShellEnvironment(derivation, {
+    const environment = computeShellEnvironment(derivation, {
       ...options,
       directory: utf8ByteString(directory),
     });
-    const rcFile = formatRcFile({
-      directory: utf8ByteString(directory),
-      isPure,
-      isRoot,
-      shell: utf8ByteString(bash.program),
-      shellDirectory: bash.directory === undefined ? undefined : utf8ByteString(bash.directory),
-      attributesScript,
-      timeZone: options.variables.get('TZ' as ByteString),
-      command,
-    });
+    const { variables, files, attributesScript } = environment;
+    const rcFile =
+      options.script?.(environment) ??
+      formatRcFile({
+        directory: utf8ByteString(directory),
+        isPure,
+        isRoot,
+        shell: utf8ByteString(bash.program),
+        shellDirectory: bash.directory === undefined ? undefined : utf8ByteString(bash.directory),
+        attributesScript,
+        timeZone: options.variables.get('TZ' as ByteString),
+        command,
+      });
     for (const [name, content] of [...files, ['rc', rcFile] as const]) {
       writeNew(inDirectory(name), fromByteString(content));
     }
     const rc = utf8ByteString(inDirectory('rc'));
     const args = ['bash', ...(isInteractive ? ['--rcfile'] : []), rc] as ByteString[];
-    return { program: bash.program, args, variables, directory, discard };
+    return { program: bash.program, args, variables, files, directory, discard };
   } catch (error) {
     discard();
     throw error;
