@@ -75,11 +75,13 @@ export class HostStory {
   }
 
   /** @param outcome where it failed by itself, and not because we were told to stop */
-  fail(outcome: DeployOutcome, error: unknown, facts: Partial<HostResult> = {}): void {
-    if (this.#options.signal?.aborted !== true) return this.end(outcome, { ...facts, error });
+  fail(outcome: DeployOutcome, cause: unknown, facts: Partial<HostResult> = {}): void {
+    if (this.#options.signal?.aborted !== true)
+      return this.end(outcome, { ...facts, error: cause });
     if (!this.#isActivating) return this.end('skipped', facts);
     const message = `"${this.host}" was left alone in its activation: it goes back by itself unless it is confirmed`;
     const hint = 'the same command again confirms it, or begins anew when it has gone back';
-    this.end('unknown', { ...facts, error: new FerryError('failed', message, { hint }) });
+    const error = new FerryError('failed', message, { hint });
+    this.end('unknown', { ...facts, generation: undefined, error });
   }
 }

@@ -64,7 +64,6 @@ async function rollBackHost(host: Host, story: HostStory, options: RollBackOptio
   const asRoot = actsAsRoot(host, link.connection);
   story.enter('ready');
   if (!(await story.takeTurn())) return;
-  story.enter('activating');
   const onWarning = (message: string): void => story.warn(message);
   await settleEarlier(link.connection, host, '', { asRoot, signal, onWarning });
   const profile = await surveyProfile(link.connection, host.profile, { asRoot, signal });
@@ -75,6 +74,7 @@ async function rollBackHost(host: Host, story: HostStory, options: RollBackOptio
   if (options.dryRun === true) {
     return story.end('done', { path: goal.path, oldGeneration: profile.current });
   }
+  story.enter('activating');
   const { activation, activationTimeoutMs, confirmTimeoutMs } = host;
   const request = {
     profile: host.profile,
