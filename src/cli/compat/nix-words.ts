@@ -75,7 +75,12 @@ export function parseNixWords(
       return { ...common, asks: flag === '--help' ? 'help' : 'version' };
     }
     if (!hasEnded && takeCommon(common, flag, following, onIgnored)) continue;
-    if (!take(flag, () => following(1).join())) {
+    const next = (): string => {
+      const value = queue.shift();
+      if (value === undefined) throw nixUsage(program, `'${flag}' requires an argument`);
+      return value;
+    };
+    if (!take(flag, next)) {
       throw nixUsage(program, `unrecognised flag '${flag}'`);
     }
   }

@@ -58,6 +58,22 @@ export function generationsOf(profile: string): Generations {
   }
 }
 
+/**
+ * The same while nobody changes the profile.
+ * @throws FerryError `denied`, `not-found`; the signal's reason
+ */
+export async function listGenerations(
+  profile: string,
+  { signal }: CallOptions = {},
+): Promise<Generations> {
+  const lock = await lockPath(await loadFlock(), profile, signal);
+  try {
+    return generationsOf(profile);
+  } finally {
+    lock.release();
+  }
+}
+
 /** The link of a generation. */
 export function generationLink(profile: string, number: number): string {
   return `${profile}-${number}-link`;
@@ -98,6 +114,8 @@ export interface RemoveGenerationsOptions extends CallOptions {
   readonly old: OldGenerations;
   /** Called before each is removed. */
   readonly onRemoving?: ((generation: Generation) => void) | undefined;
+  /** Remove none. */
+  readonly dryRun?: boolean | undefined;
 }
 
 /**
@@ -106,13 +124,13 @@ export interface RemoveGenerationsOptions extends CallOptions {
  */
 export async function removeGenerations(
   profile: string,
-  { old, onRemoving, signal }: RemoveGenerationsOptions,
+  { old, onRemoving, signal, dryRun = false }: RemoveGenerationsOptions,
 ): Promise<void> {
   const lock = await lockPath(await loadFlock(), profile, signal);
   try {
     for (const generation of oldGenerations(generationsOf(profile), old)) {
       onRemoving?.(generation);
-      removeLink(generation.link);
+      if (!dryRun) removeLink(generation.link);
     }
   } finally {
     lock.release();

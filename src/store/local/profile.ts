@@ -22,7 +22,7 @@ import { generationLink, generationsOf } from './profile-generations.ts';
  * @throws FerryError `not-found` where the path isn't valid, `conflict` where something else than a profile is there
  */
 export async function addGeneration(
-  store: LocalStore,
+  store: Pick<LocalStore, 'storeDir' | 'addRoot'>,
   profile: string,
   path: StorePath,
   { signal }: CallOptions = {},
@@ -37,6 +37,43 @@ export async function addGeneration(
     const number = isNewest ? newest : newest + 1;
     if (!isNewest) await store.addRoot(generationLink(profile, number), path, { signal });
     switchLink(profile, basename(generationLink(profile, number)));
+  } finally {
+    lock.release();
+  }
+}
+
+export interface SwitchGenerationOptions extends CallOptions {
+  /** Called with the number of the current generation (0 where there is none) and that of the new one, before the switch. */
+  readonly onSwitching?: ((from: number, to: number) => void) | undefined;
+  /** End before it. */
+  readonly dryRun?: boolean | undefined;
+}
+
+/**
+ * Lets a profile lead to another generation that there is: the one of a number, or the newest that is older than the
+ * current one.
+ * @throws FerryError `not-found`, in the words of Nix
+ */
+export async function switchGeneration(
+  profile: string,
+  wanted: number | 'older',
+  { signal, onSwitching, dryRun = false }: SwitchGenerationOptions = {},
+): Promise<void> {
+  const lock = await lockPath(await loadFlock(), profile, signal);
+  try {
+    const { all, current = 0 } = generationsOf(profile);
+    const found = all.findLast(({ number }) =>
+      wanted === 'older' ? number < current : number === wanted,
+    );
+    if (found === undefined) {
+      const problem =
+        wanted === 'older'
+          ? `no profile version older than the current (${current}) exists`
+          : `profile version ${wanted} does not exist`;
+      throw new FerryError('not-found', problem, { path: profile });
+    }
+    onSwitching?.(current, found.number);
+    if (!dryRun) switchLink(profile, basename(found.link));
   } finally {
     lock.release();
   }
