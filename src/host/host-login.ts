@@ -15,7 +15,7 @@ import { sshDestination } from '../system/ssh-arguments.ts';
 import { prepareSshCalls, SSH, type SshCalls } from '../system/ssh-calls.ts';
 import type { HostScene } from './host-scene.ts';
 import { loginError } from './login-error.ts';
-import { answerSsh } from './ssh-questions.ts';
+import { answerSsh, type SshAnswers } from './ssh-questions.ts';
 import { TimeLimit } from './time-limit.ts';
 
 export type SshUri = Extract<StoreUri, { kind: 'ssh' | 'ssh-ng' }>;
@@ -50,6 +50,9 @@ export interface LoginOptions {
 const loginMs = 120_000;
 /** The same where ssh asks on its own terminal, and we don't know how long. */
 const typingMs = 600_000;
+
+/** What it says that is no news: a terminal of ours has nothing to do with one at the far end. */
+const IDLE = /^(?:Shared c|C)onnection to .* closed|^mux_master_process_new_session: tcgetattr/;
 
 /** What no session is to have, whatever the configuration says, and no end may add to our streams. */
 const sessionOptions = ['-oClearAllForwardings=yes', '-oRemoteCommand=none', '-e', 'none'];
@@ -99,7 +102,7 @@ async function logInThere(options: LoginOptions): Promise<HostLogin> {
   const own = isFresh || !sharesAlready(calls) ? join(calls.directory ?? '', 's') : undefined;
   const asking = cleanup.use(await answerSsh({ name, uri, calls, scene }));
   const env = { ...calls.variables, ...asking.variables };
-  const master = await startMaster(options, calls, own, env, asking.limit);
+  const master = await startMaster(options, calls, own, env, asking);
   cleanup.defer(() => master.abort());
   const running = new Set<RunningProcess>();
   cleanup.defer(async () => void (await Promise.all([...running].map((child) => child.abort()))));
@@ -148,7 +151,7 @@ async function startMaster(
   calls: SshCalls,
   own: string | undefined,
   env: SshCalls['variables'],
-  setLimit: (limit: TimeLimit | undefined) => void,
+  asking: SshAnswers,
 ): Promise<RunningProcess> {
   const mark = `ferry-${crypto().randomBytes(8).toString('hex')}`;
   const args = calls.arguments({
@@ -162,7 +165,7 @@ async function startMaster(
     env,
     // What it says of a failure becomes the error, and what it says of a connection that broke likewise.
     onStderrLine: (line) => {
-      if (isIn && !/^(?:Shared c|C)onnection to .* closed/.test(line)) onDiagnostic?.(line);
+      if (isIn && !IDLE.test(line)) onDiagnostic?.(line);
     },
   });
   const onAbort = (): void => void master.abort();
@@ -170,7 +173,12 @@ async function startMaster(
     env['SSH_ASKPASS_REQUIRE'] === undefined && calls.config?.get('batchmode') !== 'yes';
   const limitMs = mayType ? typingMs : loginMs;
   const limit = new TimeLimit(limitMs, onAbort);
-  setLimit(limit);
+  let failure: FerryError | undefined;
+  const give = (error: FerryError): void => {
+    failure = error;
+    onAbort();
+  };
+  asking.watch({ limit, give });
   signal?.addEventListener('abort', onAbort);
   try {
     signal?.throwIfAborted();
@@ -181,13 +189,16 @@ async function startMaster(
       const seconds = Math.round(limitMs / 1000);
       throw new FerryError('unavailable', `cannot log in to "${name}": no end in ${seconds} s`);
     }
-    throw loginError(name, await master.ending());
+    if (failure !== undefined) throw failure;
+    const error = loginError(name, await master.ending());
+    if (error.code === 'denied') asking.forget();
+    throw error;
   } catch (error) {
     await master.abort();
     throw error;
   } finally {
     limit.end();
-    setLimit(undefined);
+    asking.watch(undefined);
     signal?.removeEventListener('abort', onAbort);
   }
 }

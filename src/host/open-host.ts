@@ -15,7 +15,7 @@ import type { HostTarget } from './host-target.ts';
 import { beginAsRoot } from './root-session.ts';
 import { runScript } from './run-script.ts';
 import { Slots } from './slots.ts';
-import { sessionSetUp, surveyHost, type Survey } from './survey.ts';
+import { sessionSetUp, surveyHost, type RootAccess, type Survey } from './survey.ts';
 
 /** sshd allows ten sessions per connection: one holds the login, these are for scripts, the rest is for stores. */
 const scriptsMax = 4;
@@ -77,11 +77,14 @@ class Connection implements HostConnection {
   readonly facts: HostFacts;
   readonly #parts: Parts;
   readonly #stores = new AsyncDisposableStack();
+  /** To become root; what turns out not to work is taken out. */
+  readonly #ways: Set<RootAccess>;
 
   constructor(parts: Parts) {
     this.#parts = parts;
     this.host = parts.target;
     this.facts = parts.survey.facts;
+    this.#ways = new Set(parts.survey.roots);
   }
 
   async run(script: string, options: HostRunOptions = {}): Promise<HostRun> {
@@ -94,7 +97,7 @@ class Connection implements HostConnection {
         `cannot become root on "${this.host.name}": ${becomesRoot.why}`,
       );
     }
-    const isBecoming = asRoot && survey.root !== undefined;
+    const isBecoming = asRoot && survey.roots.length > 0;
     return await slots.use(options.signal, () =>
       runScript(
         {
@@ -140,19 +143,16 @@ class Connection implements HostConnection {
     isBecomingRoot: boolean,
     signal: AbortSignal | undefined,
   ): Promise<Session> {
-    const { login, survey, scene, target } = this.#parts;
-    return isBecomingRoot && survey.root !== undefined
-      ? beginAsRoot(
-          { login, root: survey.root, scene, name: target.name, facts: this.facts, signal },
-          request,
-        )
-      : beginSession(login, request);
+    const { login, scene, target, uri } = this.#parts;
+    if (!isBecomingRoot) return beginSession(login, request);
+    const root = { name: target.name, uri, login, facts: this.facts, scene, signal };
+    return beginAsRoot(root, this.#ways, request);
   }
 
   /** The program of the store, as root where that can be. */
   readonly #prepareSsh: PrepareSsh = async ({ program, args, onStderrLine }) => {
     const { login, survey, uri, scene } = this.#parts;
-    const isBecoming = survey.root !== undefined;
+    const isBecoming = survey.roots.length > 0;
     const words = uri.parameters.has('remote-program') ? program : this.#programOf(program);
     return {
       destination: login.destination,

@@ -38,11 +38,17 @@ export class Questions {
     return await turn;
   }
 
+  /** It was refused, and nobody asks again at once. */
+  forget(name: string, serial: number): void {
+    this.#secrets.forget(name, serial);
+  }
+
   wipe(): void {
     this.#secrets.wipe();
   }
 
-  async #answerNow({ text, name, refused, isVisible, signal }: Question) {
+  async #answerNow(question: Question): Promise<Answer | undefined> {
+    const { text, name, refused, isVisible, signal } = question;
     signal?.throwIfAborted();
     if (name !== undefined) {
       if (refused !== undefined) this.#secrets.forget(name, refused);

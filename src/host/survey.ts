@@ -11,7 +11,8 @@ import { extraSystemsOf, systemOf } from './system-names.ts';
 /** What we use ourselves beyond the facts. */
 export interface Survey {
   readonly facts: HostFacts;
-  readonly root: RootAccess | undefined;
+  /** The ways to become root, the best one first; empty where that isn't needed or possible. */
+  readonly roots: readonly RootAccess[];
   /** Before arguments of `nix-daemon`, as words. */
   readonly nixDaemon: readonly string[] | undefined;
   /** Where found programs lie: added to the PATH of every session. */
@@ -81,7 +82,11 @@ function describe(
   askedAtMs: number,
 ): Survey {
   const isRoot = values.get('uid') === '0';
-  const root = isRoot ? undefined : rootAccessOf(values);
+  const ways = isRoot ? [] : (['sudo', 'doas'] as const).map((how) => wayOf(values, how));
+  const roots = ways
+    .filter((way) => typeof way === 'object')
+    .toSorted((one, other) => Number(one.needsPassword) - Number(other.needsPassword));
+  const refusals = ways.filter((way) => typeof way === 'string');
   const ferryVersion = versionOf(values.get('version.ferry'));
   const nixVersion = versionOf(values.get('version.nix-store'));
   const ferry = ferryVersion === undefined ? undefined : pathOf(values, 'ferry');
@@ -96,7 +101,7 @@ function describe(
   };
   const daemon = nix('nix-daemon');
   return {
-    root: typeof root === 'object' ? root : undefined,
+    roots,
     nixDaemon: daemon === undefined ? undefined : [daemon],
     programDirectories: directoriesOf([ferry, nix('nix-store'), nix('nix-env'), daemon]),
     nixVariables: nixVariablesOf(values),
@@ -105,7 +110,7 @@ function describe(
       extraSystems: extraSystemsOf(system, values.get('platforms') ?? ''),
       user: values.get('user') ?? '',
       home: values.get('home') ?? '/',
-      becomesRoot: becomesRootOf(isRoot, root, becomeRoot),
+      becomesRoot: isRoot ? { how: 'is-root' } : becomesRootOf(roots[0], refusals, becomeRoot),
       nixVersion,
       ferryVersion,
       nixStore: words('nix-store'),
@@ -154,16 +159,6 @@ function clockSkewOf(seconds: string, askedAtMs: number): number {
   return Math.round(Number(seconds) * 1000 + 500 - askedAtMs);
 }
 
-/** How, or why not. */
-function rootAccessOf(values: ReadonlyMap<string, string>): RootAccess | string {
-  const ways = (['sudo', 'doas'] as const).map((how) => wayOf(values, how));
-  const possible = ways.filter((way) => typeof way === 'object');
-  const chosen = possible.find(({ needsPassword }) => !needsPassword) ?? possible[0];
-  if (chosen !== undefined) return chosen;
-  const reasons = ways.filter((way) => typeof way === 'string');
-  return reasons.length === 0 ? 'there is neither sudo nor doas' : reasons.join('; ');
-}
-
 const WANTS_PASSWORD = {
   sudo: /a password is required|authentication (?:is )?required/i,
   doas: /Authentication (?:required|failed)|a tty is required/i,
@@ -188,18 +183,15 @@ function wayOf(
 }
 
 function becomesRootOf(
-  isRoot: boolean,
-  root: RootAccess | string | undefined,
+  root: RootAccess | undefined,
+  refusals: readonly string[],
   becomeRoot: BecomeRoot,
 ): BecomesRoot {
-  if (isRoot) return { how: 'is-root' };
-  if (becomeRoot === 'never') {
-    return { how: 'impossible', why: 'it was asked for that nothing becomes root' };
-  }
-  if (typeof root === 'object') return { how: root.how, needsPassword: root.needsPassword };
-  const other = becomeRoot === 'auto' ? undefined : `there is no ${becomeRoot}`;
-  const isAbsent = root === 'there is neither sudo nor doas';
-  return { how: 'impossible', why: (isAbsent ? other : undefined) ?? root ?? '' };
+  if (root !== undefined) return { how: root.how, needsPassword: root.needsPassword };
+  if (becomeRoot === 'never') return { how: 'impossible', why: 'nothing is to become root there' };
+  if (refusals.length > 0) return { how: 'impossible', why: refusals.join('; ') };
+  const missing = becomeRoot === 'auto' ? 'neither sudo nor doas' : `no ${becomeRoot}`;
+  return { how: 'impossible', why: `there is ${missing}` };
 }
 
 /** A piece of one line of `sh` that precedes everything in a session: where programs are, and which store is meant. */

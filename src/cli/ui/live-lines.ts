@@ -5,6 +5,7 @@
 import { stripVTControlCharacters } from 'node:util';
 import { displayWidth } from './display-width.ts';
 import type { OrderedOutput } from './ordered-output.ts';
+import { isTerminalTaken, leaveTerminal, standOnTerminal } from './terminal-turn.ts';
 
 const HIDE_CURSOR = '\u001b[?25l';
 const SHOW_CURSOR = '\u001b[?25h';
@@ -27,6 +28,7 @@ export class LiveLines {
       this.clear();
       return;
     }
+    if (isTerminalTaken()) return;
     const isSame = lines.length === this.#standing.length && this.#width === this.#output.width();
     if (isSame && lines.every((line, n) => line === this.#standing[n])) return;
     // Whoever stopped the terminal sees the state of things when it goes on, not all that was between.
@@ -36,7 +38,9 @@ export class LiveLines {
 
   /** A line that stays, above those that change. It may be wider than the terminal. */
   print(line: string): void {
-    if (this.#standing.length === 0) this.#output.line(line);
+    // Begun at the left where a question stands before it.
+    if (isTerminalTaken()) this.#output.line(`\r${CLEAR_LINE_END}${line}`);
+    else if (this.#standing.length === 0) this.#output.line(line);
     else this.#write(`${line}${CLEAR_LINE_END}\n`, this.#standing);
   }
 
@@ -45,12 +49,14 @@ export class LiveLines {
     if (this.#standing.length === 0) return;
     this.#output.write(`${this.#upwards()}${CLEAR_TO_END}${SHOW_CURSOR}`);
     this.#standing = [];
+    leaveTerminal(this);
   }
 
   #write(above: string, lines: readonly string[]): void {
     const body = lines.map((line) => `${line}${CLEAR_LINE_END}\n`).join('');
     this.#output.write(`${HIDE_CURSOR}${this.#upwards()}${above}${body}${CLEAR_TO_END}`);
     this.#standing = lines;
+    standOnTerminal(this);
     this.#width = this.#output.width();
   }
 
