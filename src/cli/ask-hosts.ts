@@ -2,13 +2,12 @@
  * Asks many hosts something at the same time. Each has its own limits, so that a dead one delays nobody; answers are
  * told in the order of the inventory, each as soon as all before it are known.
  */
-import type { OpenHost } from '../deploy/deploy.ts';
 import type { Host } from '../deploy/fleet.ts';
 import { FerryError } from '../error.ts';
 import type { HostConnection } from '../host/host-connection.ts';
 import { forEachAtOnce } from '../system/at-once.ts';
 import type { CommandContext } from './context.ts';
-import { hostOpener } from './open-hosts.ts';
+import { hostOpener, type HostOpener } from './open-hosts.ts';
 import type { Session } from './session.ts';
 import { clipToWidth } from './ui/display-width.ts';
 import { lineText } from './ui/deploy-state.ts';
@@ -16,7 +15,9 @@ import { LiveLines } from './ui/live-lines.ts';
 import { OrderedOutput } from './ui/ordered-output.ts';
 
 export interface AskHostsOptions<Answer> {
-  readonly open: OpenHost;
+  readonly session: Session;
+  /** How hosts are reached, where it isn't as usual. */
+  readonly opener?: HostOpener | undefined;
   /** What is asked. */
   readonly ask: (connection: HostConnection, host: Host, signal: AbortSignal) => Promise<Answer>;
   /** From the first attempt to reach it to the answer. */
@@ -37,18 +38,13 @@ const QUIET_MS = 400;
 const REDRAW_MS = 200;
 const COLUMNS = 80;
 
-/** Hosts are opened once for each question. */
-export function openWith(context: CommandContext, session: Session): OpenHost {
-  const opener = hostOpener(context, session);
-  return (target, options) => opener.open(target, options);
-}
-
 /** @throws what `onAnswer` throws; the reason of the context's signal */
 export async function askHosts<Answer>(
   context: CommandContext,
   hosts: readonly Host[],
   options: AskHostsOptions<Answer>,
 ): Promise<void> {
+  const { session, onAnswer, opener = hostOpener(context, session) } = options;
   const waiting = new Set(hosts);
   const known = new Map<Host, HostAnswer<Answer>>();
   const talk = showWaiting(context, hosts, waiting);
@@ -61,18 +57,21 @@ export async function askHosts<Answer>(
       told++;
       known.delete(host);
       await talk.pause();
-      await options.onAnswer(answer);
+      await onAnswer(answer);
     }
   };
+  const { onLine } = session;
+  session.onLine = talk.print;
   try {
     await forEachAtOnce(hosts, Math.min(WIDTH, hosts.length), async (host) => {
-      known.set(host, await answerOf(context, host, options));
+      known.set(host, await answerOf(context, host, opener, options));
       context.signal.throwIfAborted();
       waiting.delete(host);
       telling = telling.then(tell);
       await telling;
     });
   } finally {
+    session.onLine = onLine;
     await talk.end();
   }
 }
@@ -80,12 +79,13 @@ export async function askHosts<Answer>(
 async function answerOf<Answer>(
   { signal: stop }: CommandContext,
   host: Host,
-  { open, ask, limitMs }: AskHostsOptions<Answer>,
+  opener: HostOpener,
+  { ask, limitMs }: AskHostsOptions<Answer>,
 ): Promise<HostAnswer<Answer>> {
   const limit = AbortSignal.timeout(limitMs);
   const signal = AbortSignal.any([stop, limit]);
   try {
-    await using connection = await open(host, { signal });
+    await using connection = await opener.open(host, { signal });
     return { host, value: await ask(connection, host, signal) };
   } catch (error) {
     if (!limit.aborted || stop.aborted) return { host, error };
@@ -95,6 +95,8 @@ async function answerOf<Answer>(
 }
 
 interface Waiting {
+  /** A line of talk, above the one that changes. */
+  readonly print: (line: string) => void;
   /** Takes the line away, for something that is printed. */
   pause(): Promise<void>;
   end(): Promise<void>;
@@ -121,6 +123,9 @@ function showWaiting(
   timer?.unref();
   const settled = (): Promise<void> => output.settled().catch(() => {});
   return {
+    print(line) {
+      if (verbosity >= 0) lines.print(line);
+    },
     async pause() {
       lines.clear();
       await settled();

@@ -1,14 +1,11 @@
 /** Asks a host what `fleet-status.ts` judges. Changes nothing there. */
-import { FerryError } from '../error.ts';
+import { FerryError, isFerryError } from '../error.ts';
 import type { HostConnection } from '../host/host-connection.ts';
+import type { CallOptions } from '../store/store.ts';
 import { findActivation, surveyProfile } from './agent/agent.ts';
-import type { ActivationState } from './activation-state.ts';
+import { actsAsRoot } from './check-host.ts';
 import type { StatusAnswers } from './fleet-status.ts';
-
-export interface AskStatusOptions {
-  readonly profile: string;
-  readonly signal?: AbortSignal | undefined;
-}
+import type { Host } from './fleet.ts';
 
 /**
  * Root is asked for nothing that takes a password: whoever looks doesn't want to be asked for one.
@@ -16,34 +13,45 @@ export interface AskStatusOptions {
  */
 export async function askStatus(
   connection: HostConnection,
-  { profile, signal }: AskStatusOptions,
+  host: Host,
+  { signal }: CallOptions = {},
 ): Promise<StatusAnswers> {
   const { facts } = connection;
-  const isSystem = !profile.startsWith(`${facts.home}/`);
-  const asRoot = isSystem && looksAsRoot(connection);
+  const { asRoot, isAllSeen } = looksAsRoot(connection, host);
   // One after the other over one login: they are short, and a host may allow few sessions at a time.
-  const survey = await surveyProfile(connection, profile, { asRoot, signal });
-  const isHidden = isSystem && !asRoot;
-  const activation = isHidden
-    ? undefined
-    : await activationOf(connection, profile, { asRoot, signal });
+  const profile = await surveyProfile(connection, host.profile, { asRoot, signal });
+  const activation = isAllSeen
+    ? await findActivation(connection, host.profile, { asRoot, signal })
+    : undefined;
   const needsReboot = await askKernel(connection, signal);
-  return { facts, profile: survey, activation, needsReboot };
+  return { facts, profile, activation, isActivationKnown: isAllSeen, needsReboot };
 }
 
-/** Whether something is done as root where that costs nothing but a program. */
-export function looksAsRoot({ host, facts: { becomesRoot } }: HostConnection): boolean {
-  if (becomesRoot.how === 'is-root') return true;
-  if (becomesRoot.how === 'impossible' || host.becomeRoot === 'never') return false;
-  return !becomesRoot.needsPassword;
+export interface LooksAsRoot {
+  readonly asRoot: boolean;
+  /** What root has hidden can be looked at, or all of it is the user's. */
+  readonly isAllSeen: boolean;
 }
 
-async function activationOf(
-  connection: HostConnection,
-  profile: string,
-  options: { readonly asRoot: boolean; readonly signal?: AbortSignal | undefined },
-): Promise<ActivationState | undefined> {
-  return await findActivation(connection, profile, options);
+/** As root where the profile is root's, and where becoming root takes no password. */
+export function looksAsRoot(connection: HostConnection, host: Host): LooksAsRoot {
+  const { becomesRoot } = connection.facts;
+  if (becomesRoot.how === 'impossible') {
+    return { asRoot: false, isAllSeen: isOwnProfile(host, connection) };
+  }
+  const asRoot = actsAsRoot(host, connection);
+  if (!asRoot || becomesRoot.how === 'is-root') return { asRoot, isAllSeen: true };
+  return { asRoot: !becomesRoot.needsPassword, isAllSeen: !becomesRoot.needsPassword };
+}
+
+function isOwnProfile(host: Host, connection: HostConnection): boolean {
+  try {
+    return !actsAsRoot(host, connection);
+  } catch (error) {
+    // It would take root, which is impossible.
+    if (isFerryError(error, 'denied')) return false;
+    throw error;
+  }
 }
 
 /** What is loaded once, when a host starts. */

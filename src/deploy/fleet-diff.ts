@@ -16,7 +16,7 @@ export interface HostDiff {
   readonly comparison: Comparison;
   /** What the host lacks. */
   readonly toSend: { readonly paths: number; readonly narSize: number };
-  /** Room there, where it can be known and something has to be sent. */
+  /** Room there, where it can be known. */
   readonly freeBytes: number | undefined;
   /** Why the host would refuse paths, for the first of them. */
   readonly refusal: Refusal | undefined;
@@ -25,6 +25,8 @@ export interface HostDiff {
 export interface DiffEnds {
   readonly source: Store;
   readonly destination: Store;
+  /** Room on the host, where the store can't tell. */
+  readonly freeBytes: number | undefined;
   /** Of `after`, which many hosts share. */
   readonly wanted: readonly SizedPath[];
 }
@@ -36,7 +38,7 @@ export interface DiffEnds {
 export async function diffHost(
   before: string | undefined,
   after: StorePath,
-  { source, destination, wanted, signal }: DiffEnds & CallOptions,
+  { source, destination, wanted, freeBytes, signal }: DiffEnds & CallOptions,
 ): Promise<HostDiff> {
   const current = before === undefined ? undefined : parseRunning(destination, before);
   const closure =
@@ -47,7 +49,7 @@ export async function diffHost(
     after,
     comparison: compareStores(closure.values(), wanted),
     toSend: { paths: plan.missing.length, narSize: plan.narSize },
-    freeBytes: plan.freeSpace?.bytes,
+    freeBytes: plan.freeSpace?.bytes ?? freeBytes,
     refusal: plan.refusals[0],
   };
 }

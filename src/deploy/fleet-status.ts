@@ -37,6 +37,8 @@ export interface StatusAnswers {
   readonly profile: ProfileSurvey;
   /** The latest of the profile; undefined where there is none, or it may not be looked at. */
   readonly activation: ActivationState | undefined;
+  /** Whether it may be looked at. */
+  readonly isActivationKnown: boolean;
   /** The host runs another kernel than that of the system that is active; undefined where it has no such system. */
   readonly needsReboot: boolean | undefined;
 }
@@ -56,6 +58,7 @@ export interface HostStatus {
   readonly activePath: string | undefined;
   readonly needsReboot: boolean | undefined;
   readonly activation: ActivationState | undefined;
+  readonly isActivationKnown: boolean;
   /** Undefined where it couldn't be asked. */
   readonly facts: HostFacts | undefined;
   /** Why it couldn't be asked. */
@@ -67,7 +70,7 @@ export function hostStatus(
   wanted: string | undefined,
   answers: StatusAnswers,
 ): HostStatus {
-  const { facts, activation, needsReboot } = answers;
+  const { facts, activation, isActivationKnown, needsReboot } = answers;
   const { current, currentPath, activePath, generations } = answers.profile;
   const made = generations.find(({ number }) => number === current)?.createdAtMs;
   return {
@@ -77,13 +80,19 @@ export function hostStatus(
     wanted,
     path: currentPath,
     generation: current,
-    sinceMs: made === undefined ? undefined : made - facts.clockSkewMs,
+    sinceMs: made === undefined ? undefined : made - wholeSeconds(facts.clockSkewMs),
     activePath: activePath === currentPath ? undefined : activePath,
     needsReboot,
     activation,
+    isActivationKnown,
     facts,
     error: undefined,
   };
+}
+
+/** Times of files are told in seconds: the time that our question was under way makes them no more exact. */
+function wholeSeconds(ms: number): number {
+  return Math.round(ms / 1000) * 1000;
 }
 
 export function unreachableStatus(
@@ -102,6 +111,7 @@ export function unreachableStatus(
     activePath: undefined,
     needsReboot: undefined,
     activation: undefined,
+    isActivationKnown: false,
     facts: undefined,
     error,
   };

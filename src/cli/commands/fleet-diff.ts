@@ -6,7 +6,7 @@ import { surveyProfile } from '../../deploy/agent/agent.ts';
 import { diffHost, type HostDiff } from '../../deploy/fleet-diff.ts';
 import type { Host } from '../../deploy/fleet.ts';
 import type { StorePath } from '../../format/store-path.ts';
-import { askHosts, openWith } from '../ask-hosts.ts';
+import { askHosts } from '../ask-hosts.ts';
 import { defineCommand, type Command } from '../command.ts';
 import { DeployPaths } from '../deploy-tasks.ts';
 import { exitStatusOf } from '../errors.ts';
@@ -70,16 +70,17 @@ export const fleetDiff: Command = defineCommand({
     }
     const diffed: DiffedHost[] = [];
     await askHosts<HostDiff>(context, hosts, {
-      open: openWith(context, session),
+      session,
       limitMs: LIMIT_MS,
       ask: async (connection, host, limit) => {
         const after = wanted.get(host);
         const closure = after === undefined ? undefined : await closures.get(after);
         if (after === undefined || closure === undefined) throw new Error('a host without a path');
-        const asRoot = looksAsRoot(connection);
+        const { asRoot } = looksAsRoot(connection, host);
         const survey = await surveyProfile(connection, host.profile, { asRoot, signal: limit });
         const destination = await connection.openStore();
-        const ends = { source, destination, wanted: closure, signal: limit };
+        const { freeBytes } = connection.facts;
+        const ends = { source, destination, wanted: closure, freeBytes, signal: limit };
         return await diffHost(survey.currentPath, after, ends);
       },
       onAnswer: async (answer) => {

@@ -8,7 +8,7 @@ import {
   type HostStatus,
 } from '../../deploy/fleet-status.ts';
 import { printStorePath } from '../../format/store-path.ts';
-import { askHosts, openWith } from '../ask-hosts.ts';
+import { askHosts } from '../ask-hosts.ts';
 import { defineCommand, type Command } from '../command.ts';
 import { say } from '../context.ts';
 import { DeployPaths } from '../deploy-tasks.ts';
@@ -63,9 +63,9 @@ export const fleetStatus: Command = defineCommand({
       stdout.write(lines.map((line) => `${line}\n`).join(''));
     if (!options.json) await write([statusHeader({ ...columns, now: Date.now() })]);
     await askHosts(context, hosts, {
-      open: openWith(context, session),
+      session,
       limitMs: LIMIT_MS,
-      ask: (connection, { profile }, signal) => askStatus(connection, { profile, signal }),
+      ask: (connection, host, signal) => askStatus(connection, host, { signal }),
       onAnswer: async (answer) => {
         const { host } = answer;
         const path = wanted.get(host);

@@ -9,7 +9,7 @@ import { looksAsRoot } from '../../deploy/ask-status.ts';
 import { actsAsRoot } from '../../deploy/check-host.ts';
 import type { Host } from '../../deploy/fleet.ts';
 import { findConfig } from '../../deploy/inventory/read-config.ts';
-import { askHosts, openWith } from '../ask-hosts.ts';
+import { askHosts } from '../ask-hosts.ts';
 import { openAskSecret } from '../ask-secret.ts';
 import { defineCommand, type Command } from '../command.ts';
 import { say, type CommandContext } from '../context.ts';
@@ -142,10 +142,12 @@ async function listOnHosts(
   hosts: readonly Host[],
 ): Promise<number> {
   await askHosts(context, hosts, {
-    open: openWith(context, session),
+    session,
     limitMs: LIST_LIMIT_MS,
-    ask: (connection, { profile }, signal) =>
-      surveyProfile(connection, profile, { asRoot: looksAsRoot(connection), signal }),
+    ask: (connection, host, signal) => {
+      const { asRoot } = looksAsRoot(connection, host);
+      return surveyProfile(connection, host.profile, { asRoot, signal });
+    },
     onAnswer: (answer) => {
       const owner = ownerOf(answer.host);
       return 'error' in answer
@@ -162,10 +164,9 @@ async function removeOnHosts(
   which: GenerationsToRemove,
 ): Promise<number> {
   const { context, session, report, isDryRun } = scene;
-  const open = openWith(context, session);
   const choices: (Choice & { readonly target: Host })[] = [];
   await askHosts(context, hosts, {
-    open,
+    session,
     limitMs: REMOVE_LIMIT_MS,
     ask: (connection, host, signal) => {
       const asRoot = actsAsRoot(host, connection);
@@ -183,7 +184,7 @@ async function removeOnHosts(
   // Just what was said goes, whatever became old meanwhile.
   const numbersOf = new Map(choices.map(({ target, numbers }) => [target, numbers]));
   await askHosts(context, [...numbersOf.keys()], {
-    open,
+    session,
     limitMs: REMOVE_LIMIT_MS,
     ask: (connection, host, signal) => {
       const asRoot = actsAsRoot(host, connection);

@@ -35,9 +35,8 @@ export class GenerationsReport {
 
   async listed(owner: ProfileOwner, survey: ListedProfile): Promise<void> {
     const title = owner.host === undefined ? owner.profile : `${owner.host}  ${owner.profile}`;
-    const separator = this.#count === 0 ? [] : [''];
     await this.#tell(owner, { ...generationsJson(survey), error: null }, () => [
-      ...separator,
+      ...this.#separator(),
       ...generationsLines(title, survey, this.#options),
     ]);
   }
@@ -61,6 +60,7 @@ export class GenerationsReport {
     const mark = (text: string): string =>
       paint(text.startsWith('hint') ? 'cyan' : ['red', 'bold'], text);
     await this.#tell(owner, { error: jsonError(error) }, () => [
+      ...this.#separator(),
       paint('bold', `${nameOf(owner)}:`),
       ...describeError(error, { verbosity, mark }).map((line) => `  ${line}`),
     ]);
@@ -77,6 +77,11 @@ export class GenerationsReport {
       ]);
     }
     return status;
+  }
+
+  /** Blocks of lines are apart. */
+  #separator(): string[] {
+    return this.#count === 0 ? [] : [''];
   }
 
   async #tell(owner: ProfileOwner, fields: object, lines: () => string[]): Promise<void> {

@@ -116,6 +116,9 @@ function detailsOf(status: HostStatus, { paint, verbosity, now }: StatusColumns)
   }
   if (needsReboot === true)
     lines.push('needs a reboot: it runs another kernel than that of its system');
+  if (verbosity > 0 && facts !== undefined && !status.isActivationKnown) {
+    lines.push('whether an activation is under way can be seen by root alone');
+  }
   if (verbosity > 0 && facts !== undefined) {
     const versions = [
       facts.system,
@@ -175,7 +178,7 @@ export function statusTotal(statuses: readonly HostStatus[]): string {
     const { text } = STANDINGS[one.standing];
     counts.set(text, (counts.get(text) ?? 0) + 1);
   }
-  const are = statuses.length === 1 ? 'is as it should be' : 'are as they should be';
+  const are = good === 1 ? 'is as it should be' : 'are as they should be';
   const of = formatCount(statuses.length, 'host');
   const head = good === statuses.length ? `${of} ${are}` : `${formatNumber(good)} of ${of} ${are}`;
   return [head, ...[...counts].map(([text, count]) => `${formatNumber(count)} ${text}`)].join(', ');
@@ -195,6 +198,7 @@ export function statusJson(status: HostStatus): object {
     activePath: status.activePath ?? null,
     needsReboot: status.needsReboot ?? null,
     activation: activation === undefined ? null : jsonActivation(activation),
+    isActivationKnown: status.isActivationKnown,
     system: facts?.system ?? null,
     nixVersion: facts?.nixVersion ?? null,
     ferryVersion: facts?.ferryVersion ?? null,
