@@ -5,6 +5,7 @@
  */
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeDerivationCorpus } from '../test/support/derivation-corpus.ts';
 import { type NixHome, openNixHome } from '../test/support/nix-home.ts';
 import { findNix, type NixPeer } from '../test/support/peers.ts';
 import { removeTree } from '../test/support/temp.ts';
@@ -20,6 +21,7 @@ const setNames = [
   'chain-300',
   'big-file',
   'hundred-thousand',
+  'derivations',
 ] as const;
 export type SetName = (typeof setNames)[number];
 
@@ -46,6 +48,7 @@ const builders: Readonly<Record<SetName, (home: NixHome) => Promise<string>>> = 
   'chain-300': (home) => buildChain(home, 300),
   'big-file': (home) => buildBigFile(home, BIG_FILE_BYTES),
   'hundred-thousand': (home) => buildDatabase(home, 100_000),
+  derivations: async (home) => (await makeDerivationCorpus(home)).shown,
 };
 
 /** Builds the set where it isn't there yet; `say` hears of that. */

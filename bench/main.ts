@@ -15,6 +15,7 @@ import { cacheRows } from './rows/cache.ts';
 import { exportRows } from './rows/export.ts';
 import { latencyRows } from './rows/latency.ts';
 import { localRows } from './rows/local.ts';
+import { derivationRows } from './rows/derivations.ts';
 import { lookingRows } from './rows/looking.ts';
 import { memoryRows } from './rows/memory.ts';
 import { sshRows } from './rows/ssh.ts';
@@ -30,6 +31,7 @@ const rows: readonly (Row | CommandRow)[] = [
   ...memoryRows,
   ...verifyRows,
   ...lookingRows,
+  ...derivationRows,
   ...exportRows,
 ];
 
