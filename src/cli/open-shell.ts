@@ -7,8 +7,9 @@ import { FerryError } from '../error.ts';
 import type { Derivation } from '../format/derivation.ts';
 import { printStorePath, type StorePath } from '../format/store-path.ts';
 import { computeExportedGraphs } from '../shell/exported-graphs.ts';
-import { findBash } from '../shell/find-bash.ts';
+import { findBash, programOnPath } from '../shell/find-bash.ts';
 import { prepareShell, type PreparedShell, type ShellOptions } from '../shell/prepare-shell.ts';
+import { queryHeldPaths } from '../shell/shell-inputs.ts';
 import { parseStructuredAttributes, structuredVariable } from '../shell/structured-attributes.ts';
 import { readDerivation } from '../store/read-derivations.ts';
 import type { Store } from '../store/store.ts';
@@ -73,6 +74,7 @@ export async function gatherShell(
 ): Promise<GatheredShell> {
   const { env, signal } = context;
   const { drv, isPure, keep } = request;
+  await queryHeldPaths(store, [drv], signal);
   const derivation = await readDerivation(store, drv, { signal });
   const inputs = await realiseShellInputs(context, session, store, { ...request, derivation });
   requireHere(store, drv, inputs);
@@ -103,6 +105,7 @@ export async function gatherShell(
       graphs,
       temporaryRoot: TMPDIR || '/tmp',
       bash,
+      remover: programOnPath('rm', PATH) ?? 'rm',
       isRoot: env.isRoot,
     },
   };

@@ -30,7 +30,7 @@ export interface BashQuery {
  */
 export function findBash({ wanted, searchPath, storeDir, inputs, builder }: BashQuery): BashChoice {
   if (wanted !== undefined && wanted !== '') {
-    const program = wanted.includes('/') ? resolve(wanted) : onPath(wanted, searchPath);
+    const program = wanted.includes('/') ? resolve(wanted) : programOnPath(wanted, searchPath);
     if (program === undefined || !isProgram(program)) {
       throw new FerryError('not-found', `NIX_BUILD_SHELL is "${wanted}": there is no such program`);
     }
@@ -41,7 +41,7 @@ export function findBash({ wanted, searchPath, storeDir, inputs, builder }: Bash
     .map((path) => join(printStorePath(storeDir, path), 'bin/bash'))
     .find(isProgram);
   if (interactive !== undefined) return inDirectory(interactive);
-  const machines = onPath('bash', searchPath);
+  const machines = programOnPath('bash', searchPath);
   if (machines !== undefined) return { program: machines };
   const built = builders(builder, storeDir, inputs).find(isProgram);
   if (built !== undefined) return inDirectory(built);
@@ -62,7 +62,8 @@ function inDirectory(program: string): BashChoice {
   return { program, directory: dirname(program) };
 }
 
-function onPath(name: string, searchPath = ''): string | undefined {
+/** Its absolute path; directories that are relative don't count. */
+export function programOnPath(name: string, searchPath = ''): string | undefined {
   return searchPath
     .split(':')
     .filter(isAbsolute)

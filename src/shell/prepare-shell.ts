@@ -17,6 +17,8 @@ export interface ShellOptions extends Omit<ShellSurroundings, 'directory'> {
   /** Where temporary directories are made. */
   readonly temporaryRoot: string;
   readonly bash: BashChoice;
+  /** The program `rm`. */
+  readonly remover: string;
   readonly isRoot: boolean;
   /** Whether someone types into it. */
   readonly isInteractive: boolean;
@@ -54,6 +56,7 @@ export function prepareShell(derivation: Derivation, options: ShellOptions): Pre
       options.script?.(environment) ??
       formatRcFile({
         directory: utf8ByteString(directory),
+        remover: utf8ByteString(options.remover),
         isPure,
         isRoot,
         shell: utf8ByteString(bash.program),

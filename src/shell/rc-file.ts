@@ -9,6 +9,8 @@ import { quoteForBash } from './bash-words.ts';
 export interface RcOptions {
   /** Removed when the shell ends. */
   readonly directory: ByteString;
+  /** The program `rm`: nix-shell looks for it on the PATH of the shell, where a pure one may have none. */
+  readonly remover: ByteString;
   readonly isPure: boolean;
   readonly isRoot: boolean;
   /** Absolute path of the shell. */
@@ -27,13 +29,14 @@ const RED = 31;
 const GREEN = 32;
 
 export function formatRcFile(options: RcOptions): ByteString {
-  const { directory, isPure, isRoot, shellDirectory, attributesScript, timeZone } = options;
+  const { directory, remover, isPure, isRoot, shellDirectory, attributesScript, timeZone } =
+    options;
   const shell = quoteForBash(options.shell);
   const prompt = String.raw`'\n\[\033[1;${isRoot ? RED : GREEN}m\][nix-shell:\w]\$\[\033[0m\] '`;
   // Bash reads a line to its end before it runs any of it. So what stands together here decides which aliases and
   // options hold for what comes after, and the lines end where those of nix-shell do.
   const before = [
-    `_nix_shell_clean_tmpdir() { command rm -rf ${quoteForBash(directory)}; }`,
+    `_nix_shell_clean_tmpdir() { command ${quoteForBash(remover)} -rf ${quoteForBash(directory)}; }`,
     'trap _nix_shell_clean_tmpdir EXIT',
     'exitHooks+=(_nix_shell_clean_tmpdir)',
     'failureHooks+=(_nix_shell_clean_tmpdir)',

@@ -36,7 +36,7 @@ export async function queryShellInputs(
   { signal, isExcluded = () => false }: ShellInputsQuery = {},
 ): Promise<ShellInputs> {
   const drvs = [...inputDrvs.keys()].filter((drv) => !isExcluded(drv));
-  const validDrvs = await queryHeld(store, drvs, signal);
+  const validDrvs = await queryHeldPaths(store, drvs, signal);
   const readable = drvs.filter((drv) => validDrvs.has(drv));
   const inputs: ShellInput[] = inputSrcs.map((path) => ({ path }));
   let next = 0;
@@ -49,7 +49,7 @@ export async function queryShellInputs(
     }
   }
   inputs.sort((a, b) => compareStorePaths(a.path, b.path));
-  const valid = await queryHeld(
+  const valid = await queryHeldPaths(
     store,
     inputs.map(({ path }) => path),
     signal,
@@ -61,8 +61,8 @@ export async function queryShellInputs(
   };
 }
 
-/** Who may only read the store can't hold anything in it, and can use it all the same. */
-async function queryHeld(
+/** The valid ones. Who may only read the store can't hold anything in it, and can use it all the same. */
+export async function queryHeldPaths(
   store: Store,
   paths: readonly StorePath[],
   signal: AbortSignal | undefined,
