@@ -3,6 +3,7 @@ import type { FuzzTarget } from '../target.ts';
 import { bundleTargets } from './bundle.ts';
 import { compressionTargets } from './compression.ts';
 import { cacheTargets } from './cache.ts';
+import { executableTarget } from './executable.ts';
 import { exportTarget } from './export.ts';
 import { narTarget } from './nar.ts';
 import { netrcTarget } from './netrc.ts';
@@ -16,6 +17,7 @@ import { workerTargets } from './worker.ts';
 
 export const fuzzTargets: readonly FuzzTarget[] = [
   narTarget,
+  executableTarget,
   netrcTarget,
   nixAnswerTarget,
   nixConfTarget,
