@@ -73,6 +73,7 @@ const NAMESPACES = ['--mount', '--net', '--pid', '--ipc', '--uts'];
 const BITS_PER_UNIT: Readonly<Record<string, number>> = { bit: 1, kbit: 1e3, mbit: 1e6, gbit: 1e9 };
 /** The kernel looks at a queue that often, at worst: what goes out between two looks must fit in a burst. */
 const TICKS_PER_SECOND = 100;
+const FILL_ATTEMPTS = 50;
 const BURST_BYTES_MIN = 64 * 1024;
 
 /** A machine that is switched off. */
@@ -135,9 +136,15 @@ export function makeHost(machine: HostMachineOptions): TestHost {
     processes: () => processesOf(running()),
     fill: async (leavingBytes) => {
       rmSync(filler, { force: true });
-      const { bavail, bsize } = statfsSync(root);
-      const bytes = bavail * bsize - leavingBytes;
-      if (bytes > 0) await runOk('fallocate', ['-l', String(bytes), filler]);
+      // Whoever writes there meanwhile makes what was free a moment ago too much.
+      for (let attempt = 1; ; attempt += 1) {
+        const { bavail, bsize } = statfsSync(root);
+        const bytes = bavail * bsize - leavingBytes;
+        if (bytes <= 0) return;
+        const { status, stderr } = await run('fallocate', ['-l', String(bytes), filler]);
+        if (status === 0) return;
+        if (attempt === FILL_ATTEMPTS) throw new Error(`cannot fill ${options.name}: ${stderr}`);
+      }
     },
     free: () => rmSync(filler, { force: true }),
     log: () => {
