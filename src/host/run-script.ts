@@ -32,8 +32,8 @@ const stderrMax = 16 << 10;
 const lineMax = 64 << 10;
 /** Lines of stderr that are kept. */
 const linesMax = 40;
-/** What a script left running may hold its stdout open; then this is all that is waited for. */
-const lingerMs = 1000;
+/** What a script left running may hold its stdout open: a silence of so long after its end is the end of that too. */
+const lingerMs = 500;
 
 /** @throws FerryError `unavailable`, `denied`, `not-found`; `signal.reason` */
 export async function runScript(
@@ -45,9 +45,12 @@ export async function runScript(
   signal?.throwIfAborted();
   const endMark = makeMark();
   let linger: NodeJS.Timeout | undefined;
-  const stderr = new ScriptStderr(endMark, () => {
+  const stderr = new ScriptStderr(endMark, () => waitForSilence());
+  const waitForSilence = (): void => {
+    if (stderr.status === undefined) return;
+    clearTimeout(linger);
     linger = setTimeout(() => stop(), lingerMs);
-  });
+  };
   const text = Buffer.from(withArguments(script, options.args ?? []));
   const session = await scene.begin(
     { line: scene.setUp + lineFor(text.length, endMark), onStderr: (more) => stderr.take(more) },
@@ -63,7 +66,7 @@ export async function runScript(
   try {
     signal?.throwIfAborted();
     await writeAnyway(session, text);
-    const stdout = await readStdout(session, onLine);
+    const stdout = await readStdout(session, onLine, waitForSilence);
     // The last of stderr may come after the last of stdout.
     const ending = await session.ending();
     signal?.throwIfAborted();
@@ -140,6 +143,7 @@ class ScriptStderr {
 async function readStdout(
   session: Session,
   onLine: ((line: string) => void) | undefined,
+  onChunk: () => void,
 ): Promise<string> {
   const decoder = new TextDecoder();
   let kept = '';
@@ -156,7 +160,10 @@ async function readStdout(
     }
   };
   try {
-    for await (const chunk of session.readable) take(decoder.decode(chunk, { stream: true }));
+    for await (const chunk of session.readable) {
+      onChunk();
+      take(decoder.decode(chunk, { stream: true }));
+    }
   } catch {
     // Ended by us: why is known to the caller.
   }
@@ -166,6 +173,6 @@ async function readStdout(
 }
 
 function tooLate(name: string, timeoutMs: number): FerryError {
-  const seconds = Math.round(timeoutMs / 1000);
-  return new FerryError('unavailable', `a script on "${name}" did not end within ${seconds} s`);
+  const why = `it did not end within ${timeoutMs / 1000} s`;
+  return new FerryError('unavailable', `cannot run a script on "${name}": ${why}`);
 }

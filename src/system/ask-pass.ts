@@ -7,6 +7,7 @@ import { constants, openSync, rmSync, writeFileSync } from 'node:fs';
 import { open, readFile } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
+import { errnoOf } from './os-error.ts';
 import { pause } from './pause.ts';
 import { startProcess } from './process.ts';
 
@@ -166,7 +167,8 @@ async function writeAnswer(path: string, bytes: Uint8Array): Promise<void> {
       if (bytes.length > 0) await file.write(bytes);
       return;
     } catch (error) {
-      if (performance.now() > until) throw error;
+      // ENXIO: it is about to open its end. Anything else: it is gone.
+      if (errnoOf(error) !== 'ENXIO' || performance.now() > until) throw error;
       await pause(20);
     }
   }
