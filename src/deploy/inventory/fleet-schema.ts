@@ -43,7 +43,7 @@ function check<T>(
   value: unknown,
   { what, spell, at = [] }: CheckOptions,
 ): T {
-  const result = v.safeParse(schema, value);
+  const result = v.safeParse(schema, value, { abortPipeEarly: true });
   if (result.success) return result.output;
   throw mistakesError(
     what,

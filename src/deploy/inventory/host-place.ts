@@ -79,7 +79,7 @@ export function formatHostUri({ protocol, user, address, port, parameters }: Hos
 
 /** Readable where that can't be misread. */
 function encodeParameter(value: string): string {
-  return encodeURIComponent(value).replaceAll(/%(?:2F|3A|2C|40)/g, decodeURIComponent);
+  return encodeURIComponent(value).replaceAll(/%(?:2F|3A|2C|3D|40)/g, decodeURIComponent);
 }
 
 /** Ways to the same store, and not other stores. */

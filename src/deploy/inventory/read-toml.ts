@@ -25,7 +25,7 @@ function isNamed(at: readonly (string | number)[]): boolean {
 
 function parseToml(text: string, name: string): unknown {
   try {
-    return parse(text, { maxDepth: DEPTH_MAX, unsafeKeyBehaviour: 'throw' });
+    return parse(text, { maxDepth: DEPTH_MAX, unsafeKeyBehaviour: 'keep' });
   } catch (error) {
     if (!(error instanceof TomlError)) {
       throw new FerryError('usage', `cannot read "${name}": it is nested too deeply`, {

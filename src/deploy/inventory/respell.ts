@@ -13,6 +13,8 @@ export interface RespellOptions {
 
 /** Deeper than any table that means something: what lies below stays as it is, and is refused later. */
 const DEPTH_MAX = 8;
+/** Characters of a field's name in a message. */
+const SHOWN_MAX = 80;
 
 /** @throws FerryError `usage` for fields that are written in another way */
 export function respell(value: unknown, options: RespellOptions): unknown {
@@ -38,8 +40,10 @@ export function respell(value: unknown, options: RespellOptions): unknown {
   function fieldOf(key: string, at: readonly PathStep[]): string {
     const field = key.replaceAll(/[-_]([a-z])/g, (_, letter: string) => letter.toUpperCase());
     if (options.spell(field) !== key) {
-      const what = `has a field ${JSON.stringify(key)}, which would be written "${options.spell(field)}"`;
-      mistakes.push({ at, what });
+      const spelled = options.spell(field);
+      const isWord = /^[a-z][a-z0-9]*([-_][a-z0-9]+)*$/.test(spelled);
+      const why = isWord ? `which would be written "${spelled}"` : "which it can't have";
+      mistakes.push({ at, what: `has a field ${JSON.stringify(key.slice(0, SHOWN_MAX))}, ${why}` });
     }
     return field;
   }

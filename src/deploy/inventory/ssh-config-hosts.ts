@@ -3,7 +3,7 @@
  * pattern. What ssh makes of a name (address, user, port, jump hosts) stays its business.
  */
 import { globSync } from 'node:fs';
-import { isAbsolute, join } from 'node:path';
+import { dirname, isAbsolute, join } from 'node:path';
 import type { Environment } from '../../config/environment.ts';
 import { readConfigText } from '../../config/read-config-text.ts';
 import { nearest } from '../../config/nearest.ts';
@@ -19,11 +19,22 @@ const DEPTH_MAX = 16;
 /** Of all files together. */
 const FILES_MAX = 1000;
 
+const SYSTEM_FILE = '/etc/ssh/ssh_config';
+
 export const sshConfigSource = 'ssh_config';
 
+export interface SshConfigOptions {
+  /** Read after the user's. */
+  readonly systemFile?: string | undefined;
+}
+
 /** @throws FerryError `not-found` for a pattern that no host matches, `denied` where a file can't be read */
-export function findSshConfigHosts(patterns: readonly string[], env: Environment): FoundHost[] {
-  const names = sshConfigNames(env);
+export function findSshConfigHosts(
+  patterns: readonly string[],
+  env: Environment,
+  options: SshConfigOptions = {},
+): FoundHost[] {
+  const names = sshConfigNames(env, options);
   const hosts = new Map<string, FoundHost>();
   for (const pattern of patterns) {
     const matching = [...names].filter(([name]) => matchesGlob(pattern, name));
@@ -54,10 +65,13 @@ function noHost(pattern: string, names: ReadonlyMap<string, string>): FerryError
 }
 
 /** By name the file that has it first. @throws FerryError `denied`, `usage` */
-export function sshConfigNames(env: Environment): Map<string, string> {
+export function sshConfigNames(
+  env: Environment,
+  { systemFile = SYSTEM_FILE }: SshConfigOptions = {},
+): Map<string, string> {
   const names = new Map<string, string>();
   let files = 0;
-  for (const { file, directory } of configFiles(env)) take(file, directory, 0);
+  for (const { file, directory } of configFiles(env, systemFile)) take(file, directory, 0);
   return names;
 
   function take(file: string, directory: string, depth: number): void {
@@ -86,7 +100,10 @@ export function sshConfigNames(env: Environment): Map<string, string> {
 }
 
 /** With `-F` in `NIX_SSHOPTS` that file alone counts, as it does for ssh. */
-function configFiles({ home, variables }: Environment): { file: string; directory: string }[] {
+function configFiles(
+  { home, variables }: Environment,
+  systemFile: string,
+): { file: string; directory: string }[] {
   const own = join(home, '.ssh');
   const words = splitShellWords(variables['NIX_SSHOPTS'] ?? '');
   for (const [i, word] of words.entries()) {
@@ -97,7 +114,7 @@ function configFiles({ home, variables }: Environment): { file: string; director
   }
   return [
     { file: join(own, 'config'), directory: own },
-    { file: '/etc/ssh/ssh_config', directory: '/etc/ssh' },
+    { file: systemFile, directory: dirname(systemFile) },
   ];
 }
 

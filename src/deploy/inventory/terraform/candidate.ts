@@ -8,8 +8,12 @@ import type { Rule } from './rules.ts';
 
 /** A host whose name may be another one's too. */
 export interface Candidate {
-  /** From the most wanted to those that nobody else has. */
-  readonly names: readonly string[];
+  /** What it is called where that is said. */
+  readonly wanted: string | undefined;
+  /** From short ones to those that nobody else has. */
+  readonly otherNames: readonly string[];
+  /** Those of one group are named in one way. */
+  readonly group: string;
   readonly origin: string;
   readonly config: HostConfig;
 }

@@ -74,15 +74,19 @@ function hostOf(resource: TerraformResource, rules: RuleSet): Candidate | string
   }
   const wanted = textFrom(read, rule.name);
   return {
-    names: [wanted ?? '', ...namesOf(resource)].flatMap((text) => hostNameFrom(text) ?? []),
+    wanted: hostNameFrom(wanted ?? ''),
+    otherNames: namesOf(resource),
+    group: `${type}.${resource.name}`,
     origin: `${terraformSource}: ${resource.address}`,
     config: { ...config, tags: [...new Set([...(config.tags ?? []), type])] },
   };
 }
 
-/** By what it is called in the configuration of Terraform, shorter ones first. */
+/** By what it is called in the configuration of Terraform. */
 function namesOf({ type, name, index, module, address }: TerraformResource): string[] {
   const last = index === undefined ? name : `${name}-${index}`;
   const modules = module.replaceAll(/(?:^|\.)module\./g, '-');
-  return [last, `${modules}-${last}`, `${modules}-${type}-${last}`, address];
+  return [last, `${modules}-${last}`, `${modules}-${type}-${last}`, address].flatMap(
+    (text) => hostNameFrom(text)?.replaceAll(/-{2,}/g, '-') ?? [],
+  );
 }

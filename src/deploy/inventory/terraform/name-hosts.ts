@@ -2,40 +2,66 @@
 import type { FoundHost } from '../inventory.ts';
 import { terraformSource, type Candidate } from './candidate.ts';
 
-/** Each gets the first of its names that no other wants at the same time: the order in the state doesn't matter. */
+/**
+ * A host is called as it wants if no other wants the same; else the hosts of its group that got none are called by the
+ * first of their other names that are unique. The order in the state doesn't matter.
+ */
 export function nameHosts(candidates: readonly Candidate[]): FoundHost[] {
-  const taken = new Set<string>();
   const names = new Map<Candidate, string>();
-  let left = candidates;
-  for (let round = 0; left.length > 0; round++) {
-    const wishes = left.flatMap((one) => one.names[round] ?? []);
-    if (wishes.length === 0) break;
-    const counts = new Map<string, number>();
-    for (const name of wishes) counts.set(name, (counts.get(name) ?? 0) + 1);
-    const isMine = (name: string | undefined): name is string =>
-      name !== undefined && counts.get(name) === 1 && !taken.has(name);
-    const lucky = left.filter((one) => isMine(one.names[round]));
-    for (const one of lucky) {
-      const name = one.names[round] ?? '';
-      taken.add(name);
-      names.set(one, name);
-    }
-    left = left.filter((one) => !names.has(one));
+  const taken = new Set<string>();
+  let left = claim(candidates, ({ wanted }) => wanted);
+  const rounds = left.reduce((most, { otherNames }) => Math.max(most, otherNames.length), 0);
+  for (let round = 0; round < rounds; round++) {
+    const isCrowded = groupsInConflict(left, round);
+    const waiting = left.filter(({ group }) => isCrowded.has(group));
+    const free = left.filter(({ group }) => !isCrowded.has(group));
+    left = [...waiting, ...claim(free, (one) => one.otherNames[round])];
   }
-  for (const one of left) names.set(one, numbered(one.names[0] ?? 'host', taken));
+  for (const one of left) {
+    const name = numbered(one.wanted ?? one.otherNames[0] ?? 'host');
+    names.set(one, name);
+    taken.add(name);
+  }
   return candidates.map((one) => ({
     name: names.get(one) ?? '',
     origin: one.origin,
     source: terraformSource,
     config: one.config,
   }));
+
+  /** Those that got no name. */
+  function claim(
+    those: readonly Candidate[],
+    wish: (one: Candidate) => string | undefined,
+  ): Candidate[] {
+    const counts = countOf(those.map(wish));
+    return those.filter((one) => {
+      const name = wish(one);
+      if (name === undefined || counts.get(name) !== 1 || taken.has(name)) return true;
+      names.set(one, name);
+      taken.add(name);
+      return false;
+    });
+  }
+
+  function groupsInConflict(those: readonly Candidate[], round: number): Set<string> {
+    const counts = countOf(those.map(({ otherNames }) => otherNames[round]));
+    const crowded = those.filter(({ otherNames }) => {
+      const name = otherNames[round];
+      return name === undefined || counts.get(name) !== 1 || taken.has(name);
+    });
+    return new Set(crowded.map(({ group }) => group));
+  }
+
+  function numbered(stem: string): string {
+    for (let n = 1; ; n++) if (!taken.has(`${stem}-${n}`)) return `${stem}-${n}`;
+  }
 }
 
-function numbered(stem: string, taken: Set<string>): string {
-  for (let n = 1; ; n++) {
-    const name = `${stem}-${n}`;
-    if (taken.has(name)) continue;
-    taken.add(name);
-    return name;
+function countOf(names: readonly (string | undefined)[]): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const name of names) {
+    if (name !== undefined) counts.set(name, (counts.get(name) ?? 0) + 1);
   }
+  return counts;
 }

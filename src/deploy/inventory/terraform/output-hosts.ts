@@ -76,8 +76,13 @@ function statedHost({ key, value, at }: Element, name: string): Candidate {
     throw mistakesError(what, [{ at: [], what: "has a name that can't be a host's" }]);
   }
   const otherwise = config.address ?? hostNameFrom(config.uri ?? '') ?? '';
-  const names = [wanted ?? otherwise].filter(isHostName);
-  return { names, origin: `${terraformSource}: ${at}`, config };
+  return {
+    wanted: wanted ?? (isHostName(otherwise) ? otherwise : undefined),
+    otherNames: [],
+    group: at,
+    origin: `${terraformSource}: ${at}`,
+    config,
+  };
 }
 
 type Stated = HostConfig & { readonly name?: unknown };
@@ -140,11 +145,12 @@ export function hostsByRule(
       return [];
     }
     const { address = '' } = config;
-    const wanted = [textFrom(read, rule.name), typeof key === 'string' ? key : undefined];
-    const names = wanted.flatMap((text) => hostNameFrom(text ?? '') ?? []);
+    const wanted = textFrom(read, rule.name) ?? (typeof key === 'string' ? key : undefined);
     return [
       {
-        names: isHostName(address) ? [...names, address] : names,
+        wanted: hostNameFrom(wanted ?? ''),
+        otherNames: isHostName(address) ? [address] : [],
+        group: output,
         origin: `${terraformSource}: ${at}`,
         config,
       },

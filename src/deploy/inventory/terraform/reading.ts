@@ -15,28 +15,38 @@ export function entry(value: object, key: string): unknown {
 /** @param at the path to it. @throws FerryError `corrupt` */
 export function record(reading: Reading, value: unknown, at: string): object {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
-  throw isNo(reading, at, 'object', value);
+  throw isNo(reading, at, 'an object', value);
 }
 
 /** Nothing is as good as an empty one: Terraform leaves out what is empty. @throws FerryError `corrupt` */
 export function list(reading: Reading, value: unknown, at: string): readonly unknown[] {
   if (value === undefined || value === null) return [];
   if (Array.isArray(value)) return value;
-  throw isNo(reading, at, 'list', value);
+  throw isNo(reading, at, 'a list', value);
+}
+
+/** @throws FerryError `corrupt` */
+export function outputsOf(reading: Reading, value: unknown, at: string): Map<string, unknown> {
+  const outputs = new Map<string, unknown>();
+  for (const [name, output] of Object.entries(record(reading, value ?? {}, at))) {
+    const shown = /^[\w-]{1,100}$/.test(name) ? name : JSON.stringify(name.slice(0, 100));
+    outputs.set(name, entry(record(reading, output, `${at}.${shown}`), 'value'));
+  }
+  return outputs;
 }
 
 /** A name as Terraform has them, which goes into messages. @throws FerryError `corrupt` */
 export function identifier(reading: Reading, value: unknown, at: string): string {
   if (typeof value === 'string' && /^[\p{L}_][\p{L}\p{M}\p{N}_-]{0,254}$/u.test(value))
     return value;
-  throw isNo(reading, at, 'name', value);
+  throw isNo(reading, at, 'a name', value);
 }
 
 /** The path to a module: `module.a["b"].module.c[0]`. @throws FerryError `corrupt` */
 export function moduleAddress(reading: Reading, value: unknown, at: string): string {
   if (value === undefined) return '';
   if (typeof value === 'string' && value.length <= 10_000 && !/\p{Cc}/u.test(value)) return value;
-  throw isNo(reading, at, 'address of a module', value);
+  throw isNo(reading, at, 'the address of a module', value);
 }
 
 /** @throws FerryError `corrupt` */
@@ -48,7 +58,7 @@ export function instanceIndex(
   if (value === undefined || value === null) return undefined;
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
   if (typeof value === 'string' && value.length <= 1000) return value;
-  throw isNo(reading, at, 'index', value);
+  throw isNo(reading, at, 'an index', value);
 }
 
 /** `aws_instance.web["a"]` */
@@ -65,16 +75,6 @@ export function resourceAddress(
 }
 
 function isNo({ name }: Reading, at: string, wanted: string, value: unknown): FerryError {
-  const is = Array.isArray(value)
-    ? 'a list'
-    : value === null || value === undefined
-      ? 'missing'
-      : typeof value === 'object'
-        ? 'an object'
-        : `a ${typeof value}`;
-  const no =
-    is === `a ${wanted}` || is === 'a string'
-      ? `is no ${wanted}`
-      : `is ${is}, not ${wanted === 'object' || wanted.startsWith('a') || wanted === 'index' ? 'an' : 'a'} ${wanted}`;
-  return new FerryError('corrupt', `cannot read "${name}": ${at} ${no}`);
+  const what = value === undefined || value === null ? 'is missing' : `is not ${wanted}`;
+  return new FerryError('corrupt', `cannot read "${name}": ${at} ${what}`);
 }

@@ -7,6 +7,7 @@ import {
   instanceIndex,
   list,
   moduleAddress,
+  outputsOf,
   record,
   resourceAddress,
   type Reading,
@@ -22,11 +23,7 @@ const DEPTH_MAX = 100;
 export function readShown(reading: Reading, document: object): Parts {
   // Without a state nothing else is printed.
   const values = record(reading, entry(document, 'values') ?? {}, 'values');
-  const outputs = new Map<string, unknown>();
-  const written = entry(values, 'outputs') ?? {};
-  for (const [name, output] of Object.entries(record(reading, written, 'values.outputs'))) {
-    outputs.set(name, entry(record(reading, output, 'an output'), 'value'));
-  }
+  const outputs = outputsOf(reading, entry(values, 'outputs'), 'values.outputs');
   const resources: TerraformResource[] = [];
   const root = entry(values, 'root_module');
   if (root !== undefined) takeModule(root, 'values.root_module', 0);

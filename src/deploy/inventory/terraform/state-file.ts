@@ -5,6 +5,7 @@ import {
   instanceIndex,
   list,
   moduleAddress,
+  outputsOf,
   record,
   resourceAddress,
   type Reading,
@@ -18,16 +19,8 @@ export function readStateFile(reading: Reading, document: object): Parts {
   const resources = list(reading, entry(document, 'resources'), 'resources').flatMap((value, i) =>
     resourcesOf(reading, value, `resources[${i}]`),
   );
-  const outputs = new Map<string, unknown>();
-  const written = entry(document, 'outputs') ?? {};
-  for (const [name, output] of Object.entries(record(reading, written, 'outputs'))) {
-    outputs.set(name, entry(record(reading, output, `outputs.${outputName(name)}`), 'value'));
-  }
+  const outputs = outputsOf(reading, entry(document, 'outputs'), 'outputs');
   return { resources, outputs };
-}
-
-function outputName(name: string): string {
-  return /^[\w-]{1,100}$/.test(name) ? name : '…';
 }
 
 function resourcesOf(reading: Reading, value: unknown, at: string): TerraformResource[] {

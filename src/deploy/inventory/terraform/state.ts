@@ -4,6 +4,7 @@
  * (developer.hashicorp.com/terraform/internals/json-format). Messages name places and never have a value.
  */
 import { FerryError } from '../../../error.ts';
+import { jsonFault } from './json-fault.ts';
 import { entry, record, type Reading } from './reading.ts';
 import type { TerraformState } from './resource.ts';
 import { readShown } from './shown-state.ts';
@@ -49,14 +50,14 @@ function notRead(name: string, what: string): FerryError {
 }
 
 function parseJson(text: string, name: string): unknown {
+  const document = text.startsWith('\ufeff') ? text.slice(1) : text;
   try {
-    return JSON.parse(text.startsWith('\ufeff') ? text.slice(1) : text);
-  } catch (error) {
-    // The message has a piece of the document, which may be a password.
-    const at = /at position (\d+)/.exec(String(error))?.[1];
-    const place = at === undefined ? '' : `, ${lineOf(text, Number(at))}`;
-    const why = text.trim() === '' ? 'it is empty' : `it is not JSON${place}`;
-    throw new FerryError('corrupt', `cannot read "${name}": ${why}`);
+    return JSON.parse(document);
+  } catch {
+    const fault = jsonFault(document) ?? document.length;
+    const isEmpty = document.trim() === '';
+    const why = isEmpty ? 'it is empty' : `it is not JSON, ${lineOf(document, fault)}`;
+    throw new FerryError('corrupt', `cannot read "${name}": ${why}`, { offset: fault });
   }
 }
 
