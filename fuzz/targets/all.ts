@@ -3,6 +3,7 @@ import type { FuzzTarget } from '../target.ts';
 import { bundleTargets } from './bundle.ts';
 import { compressionTargets } from './compression.ts';
 import { cacheTargets } from './cache.ts';
+import { derivationTargets } from './derivation.ts';
 import { executableTarget } from './executable.ts';
 import { exportTarget } from './export.ts';
 import { narTarget } from './nar.ts';
@@ -12,6 +13,7 @@ import { nixConfTarget } from './nix-conf.ts';
 import { registrationTarget } from './registration.ts';
 import { s3Target } from './s3.ts';
 import { serveTargets } from './serve.ts';
+import { shellTargets } from './shell.ts';
 import { textTargets } from './texts.ts';
 import { workerTargets } from './worker.ts';
 
@@ -25,9 +27,11 @@ export const fuzzTargets: readonly FuzzTarget[] = [
   registrationTarget,
   ...bundleTargets,
   ...compressionTargets,
+  ...derivationTargets,
   s3Target,
   ...cacheTargets,
   ...serveTargets,
+  ...shellTargets,
   ...textTargets,
   ...workerTargets,
 ];

@@ -6,15 +6,16 @@ import { formatDumpScript, parseDump } from './environment-dump.ts';
 const dumpOf = (...fields: readonly string[]): Uint8Array =>
   Buffer.from(fields.map((field) => `${field}\0`).join(''), 'latin1');
 
-const whole = dumpOf(
-  ...['text', 'x', 'PATH', '/bin'],
-  ...['array', 'a', 'list', '2', '0', '5', 'x', 'y z\n'],
-  ...['array', 'A', 'table', '1', 'k]', 'v\xff'],
-  ...['array', 'ax', 'none', '0'],
-  ...['text', '-', 'plain', ''],
-  ...['function', 'my-hook', 'my-hook () \n{ \n    :\n}'],
-  'end',
-);
+const records: readonly (readonly string[])[] = [
+  ['text', 'x', 'PATH', '/bin'],
+  ['array', 'a', 'list', '2', '0', '5', 'x', 'y z\n'],
+  ['array', 'A', 'table', '1', 'k]', 'v\u00ff'],
+  ['array', 'ax', 'none', '0'],
+  ['text', '-', 'plain', ''],
+  ['function', 'my-hook', 'my-hook () \n{ \n    :\n}'],
+  ['end'],
+];
+const whole = dumpOf(...records.flat());
 
 test('variables, lists, tables and functions are read as bash wrote them', () => {
   const { variables, functions } = parseDump(whole);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { fromByteString, utf8ByteString, type ByteString } from '../bytes/byte-string.ts';
 import { outputPlaceholder } from '../format/placeholder.ts';
 import {
