@@ -7,11 +7,13 @@
  */
 import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { setCommandStage, type CommandRow } from './command-row.ts';
+import { setCommandStage, type CommandRow, type CommandStage } from './command-row.ts';
 import { ensureSet } from './corpus.ts';
+import { type DeployRow, type DeployStage, setDeployStage } from './deploy-row.ts';
 import { measureInTurn, type Contender } from './measure.ts';
 import type { Row } from './row.ts';
 import { cacheRows } from './rows/cache.ts';
+import { deployRows } from './rows/deploy.ts';
 import { exportRows } from './rows/export.ts';
 import { latencyRows } from './rows/latency.ts';
 import { localRows } from './rows/local.ts';
@@ -21,9 +23,9 @@ import { memoryRows } from './rows/memory.ts';
 import { sshRows } from './rows/ssh.ts';
 import { verifyRows } from './rows/verify.ts';
 import { ferryProgram, setStage, type ToolName, toolNames } from './stage.ts';
-import { formatHeader, formatRow, type Results } from './table.ts';
+import { formatBeside, formatHeader, formatRow, type Results } from './table.ts';
 
-const rows: readonly (Row | CommandRow)[] = [
+const rows: readonly (Row | CommandRow | DeployRow)[] = [
   ...localRows,
   ...sshRows,
   ...cacheRows,
@@ -33,6 +35,7 @@ const rows: readonly (Row | CommandRow)[] = [
   ...lookingRows,
   ...derivationRows,
   ...exportRows,
+  ...deployRows,
 ];
 
 const { values, positionals } = parseArgs({
@@ -51,22 +54,33 @@ const tools = asked.filter((tool) => tool !== 'ferry' || existsSync(ferryProgram
 if (tools.length < asked.length) console.error('no bin/ferry here yet: Nix alone');
 
 console.log(formatHeader());
+const known = new Map<string, Results>();
 for (const row of rows) {
   if (positionals.length > 0 && !positionals.includes(row.name)) continue;
   const results = await runRow(row, tools);
   console.log(formatRow(row, results));
+  known.set(row.name, results);
+  if ('beside' in row) console.log(formatBeside(row.beside, results, known.get(row.beside.row)));
   for (const [tool, result] of results) {
     if ('failure' in result) console.error(`${row.name}: ${tool} failed: ${result.failure}`);
   }
 }
 
-async function runRow(row: Row | CommandRow, compared: readonly ToolName[]): Promise<Results> {
-  const set = await ensureSet(row.set, (line) => console.error(line));
-  await using stage = 'command' in row ? await setCommandStage(row, set) : await setStage(row, set);
+async function runRow(
+  row: Row | CommandRow | DeployRow,
+  compared: readonly ToolName[],
+): Promise<Results> {
+  await using stage = await setStageOf(row);
   const contenders = new Map<ToolName, Contender>();
   for (const tool of compared) {
     const contender = stage.contender(tool);
     if (contender !== undefined) contenders.set(tool, contender);
   }
   return await measureInTurn(contenders, Math.min(rounds, row.roundsMax ?? rounds));
+}
+
+async function setStageOf(row: Row | CommandRow | DeployRow): Promise<DeployStage | CommandStage> {
+  if ('hostCount' in row) return await setDeployStage(row);
+  const set = await ensureSet(row.set, (line) => console.error(line));
+  return 'command' in row ? await setCommandStage(row, set) : await setStage(row, set);
 }

@@ -34,6 +34,20 @@ export function formatRow(
   ]);
 }
 
+/** How much longer a row took than another one, by the same program. Empty where that wasn't measured. */
+export function formatBeside(
+  beside: { readonly row: string; readonly ratioMax: number },
+  results: Results,
+  others: Results | undefined,
+): string {
+  const parts = Array.from(results, ([tool, result]) => {
+    const other = others?.get(tool);
+    if (!isMeasured(result) || !isMeasured(other)) return undefined;
+    return `${tool} ${(result.medianMs / other.medianMs).toFixed(2)} x ${beside.row}`;
+  }).filter((part) => part !== undefined);
+  return parts.length === 0 ? '' : `  ${parts.join(', ')} (bar ${beside.ratioMax})`;
+}
+
 function formatLine(cells: readonly string[]): string {
   const padded = COLUMNS.map(([, width], index) => (cells[index] ?? '').padEnd(width));
   return padded.join(' | ').trimEnd();
