@@ -5,7 +5,6 @@
 import { spawn } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { FerryError } from '../../src/error.ts';
 import type { HostConnection, HostRun, HostRunOptions } from '../../src/host/host-connection.ts';
@@ -149,10 +148,13 @@ async function runHere(
   signal?.addEventListener('abort', onAbort, { once: true });
   if (signal?.aborted === true) onAbort();
   let stdout = '';
-  const lines = createInterface({ input: child.stdout, crlfDelay: 0 });
-  lines.on('line', (line) => {
-    stdout += `${line}\n`;
-    onLine?.(line);
+  let rest = '';
+  child.stdout.setEncoding('utf8');
+  child.stdout.on('data', (more: string) => {
+    stdout += more;
+    const lines = (rest + more).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) onLine?.(line);
   });
   const closed = new Promise<number>((resolve, reject) => {
     child.once('error', reject);

@@ -1,6 +1,7 @@
 /** Runs one of the scripts on a host, and translates what it complains about. */
 import { FerryError, type ErrorCode } from '../../error.ts';
 import type { HostConnection, HostRunOptions } from '../../host/host-connection.ts';
+import { plainText } from '../../wire/transport.ts';
 
 export interface AgentOptions {
   /** Whether the profile is root's, and so all that is done for it. Default false: of the user who logs in. */
@@ -41,12 +42,9 @@ export async function runScript(
   throw new FerryError('failed', `${what}: the script for it ended with status ${status}${why}`);
 }
 
-/** A line fit for a terminal: what would move its cursor, or worse, is left out. */
+/** A line fit for a terminal: what would move its cursor, or turn what is read around, is left out. */
 export function printable(line: string): string {
-  // Sequences first, so that nothing of them is left to read.
-  return line
-    .replaceAll(/\u001b\[[0-?]*[ -/]*[@-~]/g, '')
-    .replaceAll(/\u001b\][^\u0007\u001b]*(?:\u0007|\u001b\\)?/g, '')
+  return plainText(line)
     .replaceAll('\t', '  ')
-    .replaceAll(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '');
+    .replaceAll(/[\n\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, '');
 }
