@@ -58,7 +58,8 @@ function isOwnProfile(host: Host, connection: HostConnection): boolean {
 const kernelScript = `
 for system in /run/booted-system /run/current-system; do
   for part in kernel initrd kernel-modules; do
-    link=$(readlink -f "$system/$part" 2>/dev/null) || link=
+    link=
+    if [ -e "$system/$part" ]; then link=$(readlink -f "$system/$part"); fi
     printf '%s\\n' "$link"
   done
 done

@@ -111,7 +111,8 @@ function detailsOf(status: HostStatus, { paint, verbosity, now }: StatusColumns)
     lines.push(`should run ${wanted}`);
   }
   if (activePath !== undefined) lines.push(`active is ${lineText(activePath)}`);
-  if (activation !== undefined && standing.startsWith('activation')) {
+  const wasTakenBack = activation?.phase === 'rolled-back' && activation.oldPath === status.path;
+  if (activation !== undefined && (standing.startsWith('activation') || wasTakenBack)) {
     lines.push(activationText(activation, now - (facts?.clockSkewMs ?? 0)));
   }
   if (needsReboot === true)
