@@ -52,10 +52,14 @@ mount -t devpts -o newinstance,ptmxmode=666,mode=620,gid=5 devpts dev/pts
 mount -t tmpfs -o mode=1777 tmpfs dev/shm
 ln -s pts/ptmx dev/ptmx
 ln -s /proc/self/fd dev/fd
+echo "$HOST_NAME" >proc/sys/kernel/hostname
+# What else is in there is this machine's.
+for path in proc/sys proc/sysrq-trigger; do
+  [ ! -e "$path" ] || mount --bind -o ro "$path" "$path"
+done
 # Each start has its own, as on a machine that was switched off.
 cat proc/sys/kernel/random/uuid >run/boot-id
 mount --bind -o ro run/boot-id proc/sys/kernel/random/boot_id
-echo "$HOST_NAME" >proc/sys/kernel/hostname
 if [ -n "$HOST_CGROUP" ]; then
   mount -t cgroup2 cgroup2 sys/fs/cgroup
   # Of this machine's units and what makes more of them, nothing is for that one.
