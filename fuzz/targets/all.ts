@@ -6,6 +6,7 @@ import { cacheTargets } from './cache.ts';
 import { derivationTargets } from './derivation.ts';
 import { executableTarget } from './executable.ts';
 import { exportTarget } from './export.ts';
+import { inventoryTargets } from './inventory.ts';
 import { narTarget } from './nar.ts';
 import { netrcTarget } from './netrc.ts';
 import { nixAnswerTarget } from './nix-answer.ts';
@@ -27,6 +28,7 @@ export const fuzzTargets: readonly FuzzTarget[] = [
   registrationTarget,
   ...bundleTargets,
   ...compressionTargets,
+  ...inventoryTargets,
   ...derivationTargets,
   s3Target,
   ...cacheTargets,

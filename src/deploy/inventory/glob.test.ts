@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { isGlob, matchesGlob } from './glob.ts';
 
 test('stars are any characters, question marks are one', () => {

@@ -92,6 +92,7 @@ const HOW_PARAMETERS: readonly string[] = [
 
 /** Two places for which it is the same are the same store of the same machine, as far as can be known here. */
 export function placeKey({ address, port, parameters }: HostPlace): string {
-  const what = [...parameters].filter(([name]) => !HOW_PARAMETERS.includes(name)).sort();
+  const names = [...parameters.keys()].filter((name) => !HOW_PARAMETERS.includes(name)).sort();
+  const what = names.map((name) => [name, parameters.get(name)]);
   return JSON.stringify([address.toLowerCase(), port ?? null, what]);
 }

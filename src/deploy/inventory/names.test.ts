@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { hostNameFrom, isHostName, isTag, tagFrom } from './names.ts';
 
 test('names are what can be typed, and no option, pattern, tag or URI', () => {

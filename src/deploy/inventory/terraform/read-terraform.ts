@@ -9,6 +9,7 @@ import { readConfigText } from '../../../config/read-config-text.ts';
 import { FerryError, isFerryError } from '../../../error.ts';
 import { translateOsError } from '../../../system/os-error.ts';
 import { startProcess } from '../../../system/process.ts';
+import { ownProperty } from './attribute-path.ts';
 
 export interface ReadTerraformOptions {
   /** How messages call it. */
@@ -79,9 +80,19 @@ function stateFileIn(directory: string): string | undefined {
   return existsSync(file) ? file : undefined;
 }
 
+/** What `terraform init` wrote of the backend. */
 function isElsewhere(text: string): boolean {
-  const type = /"backend"\s*:\s*\{[^{}]*?"type"\s*:\s*"([^"]*)"/.exec(text)?.[1];
-  return type !== undefined && type !== 'local';
+  let backend: unknown;
+  try {
+    backend = ownProperty(JSON.parse(text), 'backend');
+  } catch {
+    // It isn't for us to say that it is damaged: the program will.
+    return true;
+  }
+  const type = ownProperty(backend, 'type') ?? 'local';
+  return (
+    type !== 'local' || typeof ownProperty(ownProperty(backend, 'config'), 'path') === 'string'
+  );
 }
 
 /** The one that made the directory first. */
@@ -134,9 +145,7 @@ async function ask(
     throw new FerryError(
       'unavailable',
       `cannot read a state of Terraform in "${name}": "${program} show -json" ended with status ${status ?? 'none'}`,
-      {
-        ...(said === '' ? {} : { hint: `it said: ${said.slice(-SAID_MAX)}` }),
-      },
+      said === '' ? {} : { hint: `it said: ${said.slice(-SAID_MAX)}` },
     );
   } catch (error) {
     signal?.throwIfAborted();
