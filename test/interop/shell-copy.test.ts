@@ -121,3 +121,171 @@ for (const runs of ['nix-2.34', 'nix-2.26', 'nix-2.8', 'ferry'] as const) {
     }
   });
 }
+
+const hereNeeds = { nix: ['2.34'], programs: insidePrograms, lacks: shellFixtureLacks } as const;
+
+peerTest('a shell copied to a store below a root', hereNeeds, async (nix, context) => {
+  await using home = makeNixHome(nix('2.34'), { settings: { 'require-sigs': 'false' } });
+  await using other = makeNixHome(nix('2.34'), { settings: { 'require-sigs': 'false' } });
+  const source = { home, fixture: await makeShellFixture(home) };
+  const { plainDrv, structuredDrv } = source.fixture;
+  const links = (name: string): Record<string, string> => {
+    const directory = join(other.root, 'nix/var/nix/gcroots/ferry-shells', name);
+    const names = existsSync(directory) ? readdirSync(directory).sort() : [];
+    return Object.fromEntries(names.map((each) => [each, readlinkSync(join(directory, each))]));
+  };
+  const isValid = async (path: string): Promise<boolean> =>
+    (await other.run('nix-store', ['--check-validity', path])).status === 0;
+  const enter = async (name: string): Promise<string> => {
+    const words = [ferryBin, 'shell', name, '--run', LOOK];
+    return await runInsideOk(other, words, { env: { ...insideEnv(other), PATH: '/usr/bin:/bin' } });
+  };
+  const to = ['--to', other.storeUri, '--no-check-sigs'];
+
+  await context.test('it is kept, and what is not is collected', async () => {
+    const { commands, talk } = await copyOk(source, ['shell.nix', ...to]);
+    assert.match(talk, /kept there by the links in .*\/gcroots\/ferry-shells\/shell-project/);
+    assert.equal(commands[0], 'ferry shell shell-project');
+    assert.match(
+      commands[1] ?? '',
+      new RegExp(`^NIX_BUILD_SHELL=\\S+/bash nix-shell ${plainDrv}$`),
+    );
+    assert.equal(links('shell-project')['shell.drv'], plainDrv);
+    const file = join(other.path, 'garbage');
+    writeFileSync(file, 'garbage');
+    const garbage = await other.runOk('nix-store', ['--add', file]);
+    await other.runOk('nix-store', ['--gc']);
+    assert.equal(await isValid(garbage), false);
+    assert.equal(await enter('shell-project'), await shellHere(source, 'shell.nix'));
+    await other.verify();
+  });
+
+  await context.test('what takes its name takes its place', async () => {
+    const before = links('shell-project');
+    const words = [source.fixture.bash.replace(/\/bin.*/, ''), '--root', 'shell-project'];
+    // A derivation with few inputs: links of the one before that are too many go.
+    await runInsideOk(home, [
+      home.peer.program('nix-store'),
+      '--query',
+      '--deriver',
+      words[0] ?? '',
+    ]);
+    await copyOk(source, [...words, ...to]);
+    const after = links('shell-project');
+    assert.ok(Object.keys(after).length < Object.keys(before).length);
+    assert.match(after['shell.drv'] ?? '', /-bash-5\.2\.drv$/);
+    await other.runOk('nix-store', ['--gc']);
+    assert.equal(await isValid(plainDrv), false);
+    const again = await copyOk(source, [...words, ...to]);
+    assert.match(again.talk, /kept there already/);
+    assert.deepEqual(links('shell-project'), after);
+  });
+
+  await context.test('attributes, arguments and other paths', async () => {
+    const words = ['shells.nix', '-A', 'plain', '--argstr', 'greeting', 'a = b', '--root', 'with'];
+    const { talk } = await copyOk(source, [
+      ...words,
+      '--with',
+      'pinned',
+      '--with',
+      'shell.nix',
+      ...to,
+    ]);
+    assert.match(talk, /added "pinned" as \/nix\/store\/\S+-pinned/);
+    assert.match(await enter('with'), /pinned\|a = b\|/);
+    const kept = Object.values(links('with'));
+    assert.ok(kept.some((path) => path.endsWith('-pinned')));
+    assert.ok(kept.some((path) => path.endsWith('-shell.nix')));
+    const structured = ['shells.nix', '--attr', 'inner.structured', '--root', 'inner'];
+    const { commands } = await copyOk(source, [...structured, ...to]);
+    assert.ok(commands[1]?.endsWith(structuredDrv));
+  });
+
+  await context.test('only a function that takes it is told of inNixShell', async () => {
+    const file = join(source.fixture.directory, 'any.nix');
+    writeFileSync(
+      file,
+      '{ ... }@args: assert !(args ? inNixShell); assert builtins.getEnv "IN_NIX_SHELL" == "impure"; import ./shell.nix { }',
+    );
+    await copyOk(source, ['any.nix', '--root', 'any', ...to]);
+    const drv = links('any')['shell.drv'] ?? '';
+    const { stdout } = await ferryAt(source, ['derivation', 'show', drv]);
+    assert.match(stdout, /"forShell":""/);
+  });
+
+  await context.test('for programs', async () => {
+    const { commands } = await copyOk(source, ['shell.nix', '--json', ...to]);
+    const last = JSON.parse(commands.at(-1) ?? '');
+    assert.equal(last.type, 'shell');
+    assert.equal(last.derivation, plainDrv);
+    assert.equal(last.name, 'shell-project');
+    assert.equal(last.commands[0], 'ferry shell shell-project');
+    assert.ok(last.paths.includes(plainDrv) && last.paths.length > 4);
+  });
+
+  await context.test('what makes no sense', async () => {
+    const failing = async (...words: string[]): Promise<string> => {
+      const { status, stderr, stdout } = await ferryAt(source, ['shell', 'copy', ...words]);
+      assert.notEqual(status, 0, stdout);
+      return stderr;
+    };
+    assert.match(await failing('shell.nix'), /no --to was given/);
+    assert.match(
+      await failing('shell.nix', '--root', '../x', ...to),
+      /can't be the name of a shell/,
+    );
+    assert.match(await failing('pkgs.nix', ...to), /a shell is one derivation, and ".*" has 7/);
+    assert.match(await failing('pinned', ...to), /is not in the store/);
+    assert.match(
+      await failing('shell.nix', '--with', 'absent', ...to),
+      /"absent" is neither a file/,
+    );
+  });
+});
+
+peerTest('a shell whose inputs are not built yet', hereNeeds, async (nix) => {
+  await using home = makeNixHome(nix('2.34'), { settings: { 'require-sigs': 'false' } });
+  await using other = makeNixHome(nix('2.34'), { settings: { 'require-sigs': 'false' } });
+  const source = { home, fixture: await makeShellFixture(home, { build: false }) };
+  const words = ['shell.nix', '--to', other.storeUri, '--no-check-sigs'];
+  const dry = await copyOk(source, [...words, '--dry-run']);
+  assert.match(dry.talk, /note: 5 inputs would be fetched or built first/);
+  const outputs = ['--query', '--outputs', source.fixture.plainDrv];
+  const own = (await home.runOk('nix-store', outputs)).split('\n');
+  assert.equal((await home.run('nix-store', ['--check-validity', source.fixture.bash])).status, 1);
+  await copyOk(source, words);
+  assert.ok(lstatSync(home.realPath(source.fixture.bash)).isFile());
+  // The shell itself is not built.
+  for (const path of own) assert.equal(existsSync(home.realPath(path)), false);
+  const line = `NIX_BUILD_SHELL=${source.fixture.bash}`;
+  const entered = await runInsideOk(
+    other,
+    ['env', line, other.peer.program('nix-shell'), source.fixture.plainDrv, '--run', LOOK],
+    {},
+  );
+  assert.equal(entered, await shellHere(source, 'shell.nix'));
+});
+
+peerTest('a shell by way of a cache', hereNeeds, async (nix) => {
+  await using home = makeNixHome(nix('2.34'), { settings: { 'require-sigs': 'false' } });
+  await using other = makeNixHome(nix('2.34'), { settings: { 'require-sigs': 'false' } });
+  const source = { home, fixture: await makeShellFixture(home) };
+  const cache = `file://${join(home.path, 'cache')}`;
+  const { commands, talk } = await copyOk(source, ['structured.nix', '--to', cache]);
+  assert.match(talk, /nothing keeps it in/);
+  const [command = ''] = commands;
+  assert.equal(
+    command,
+    `ferry shell copy ${source.fixture.structuredDrv} --from ${cache} --to auto`,
+  );
+  const env = { ...insideEnv(other), PATH: '/usr/bin:/bin' };
+  const taken = await runInsideOk(
+    other,
+    ['sh', '-c', `exec ${command.replace('ferry', ferryBin)} --no-check-sigs`],
+    { env },
+  );
+  assert.match(taken, /^ferry shell structured-shell$/m);
+  const words = [ferryBin, 'shell', 'structured-shell', '--run', LOOK];
+  const entered = await runInsideOk(other, words, { env });
+  assert.equal(entered, await shellHere(source, 'structured.nix'));
+});

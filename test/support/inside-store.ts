@@ -31,7 +31,7 @@ done
 mkdir "$1/nix"
 mount --rbind "$2" "$1/nix"
 cd "$1"
-pivot_root . .
+PATH=$PATH:/usr/sbin:/sbin pivot_root . .
 umount -l .
 cd "$3"
 shift 3
