@@ -20,7 +20,7 @@ export interface AskHostsOptions<Answer> {
   readonly opener?: HostOpener | undefined;
   /** What is asked. */
   readonly ask: (connection: HostConnection, host: Host, signal: AbortSignal) => Promise<Answer>;
-  /** From the first attempt to reach it to the answer. */
+  /** From when we are let in to the answer. Reaching it has limits of its own, which know of people who type. */
   readonly limitMs: number;
   /** Called in the order of the hosts, one at a time. */
   readonly onAnswer: (answer: HostAnswer<Answer>) => Promise<void>;
@@ -82,13 +82,14 @@ async function answerOf<Answer>(
   opener: HostOpener,
   { ask, limitMs }: AskHostsOptions<Answer>,
 ): Promise<HostAnswer<Answer>> {
-  const limit = AbortSignal.timeout(limitMs);
-  const signal = AbortSignal.any([stop, limit]);
+  let limit: AbortSignal | undefined;
   try {
-    await using connection = await opener.open(host, { signal });
-    return { host, value: await ask(connection, host, signal) };
+    await using connection = await opener.open(host, { signal: stop });
+    limit = AbortSignal.timeout(limitMs);
+    const value = await ask(connection, host, AbortSignal.any([stop, limit]));
+    return { host, value };
   } catch (error) {
-    if (!limit.aborted || stop.aborted) return { host, error };
+    if (limit?.aborted !== true || stop.aborted) return { host, error };
     const message = `"${host.name}" gave no answer within ${limitMs / 1000} s`;
     return { host, error: new FerryError('unavailable', message, { cause: error }) };
   }

@@ -20,11 +20,19 @@ export class DeployPaths {
   readonly #source: Store;
   readonly #closures = new Map<string, Promise<StorePath>>();
   readonly #pinned = new Map<string, Promise<StorePath>>();
+  readonly #build: boolean;
 
-  constructor(context: CommandContext, session: Session, source: Store) {
+  /** @param options `build`: what has to be evaluated is built too, which is the default */
+  constructor(
+    context: CommandContext,
+    session: Session,
+    source: Store,
+    { build = true }: { readonly build?: boolean | undefined } = {},
+  ) {
     this.#context = context;
     this.#session = session;
     this.#source = source;
+    this.#build = build;
   }
 
   /**
@@ -63,7 +71,7 @@ export class DeployPaths {
       passedOn: [],
     };
     const [path, ...others] = pathsOf(
-      await findInstallables(call, this.#source, [word], { build: true }),
+      await findInstallables(call, this.#source, [word], { build: this.#build }),
     );
     if (path !== undefined && others.length === 0) return path;
     throw new FerryError('usage', `"${word}" is ${others.length + 1} paths, and one can be live`);

@@ -56,7 +56,7 @@ function standing(
     isActivationKnown: true,
     needsReboot: undefined,
   };
-  return hostStatus(host, wanted, answers).standing;
+  return hostStatus(host, { path: wanted }, answers).standing;
 }
 
 test('what the profile leads to is compared with what the inventory says', () => {
@@ -114,14 +114,19 @@ test('times are by our clock, and to the second', () => {
     isActivationKnown: true,
     needsReboot: false,
   };
-  const status = hostStatus(host, '/b', answers);
+  const status = hostStatus(host, { path: '/b' }, answers);
   assert.equal(status.sinceMs, 40_000);
   assert.equal(status.generation, 2);
   assert.equal(status.activePath, undefined);
 });
 
 test('nothing has to be done where it is as it should be, or nothing is said', () => {
-  const standings: readonly HostStanding[] = ['as-it-should-be', 'unsaid'];
-  assert.ok(standings.every((one) => isAsSaid({ standing: one })));
-  assert.ok(!isAsSaid(unreachableStatus(host, undefined, new Error('gone'))));
+  const said = { path: '/b' };
+  const unsaid = { path: undefined };
+  assert.ok(isAsSaid({ standing: 'as-it-should-be', wanted: said }));
+  assert.ok(isAsSaid({ standing: 'unsaid', wanted: unsaid }));
+  // What the inventory says of it leads nowhere.
+  assert.ok(!isAsSaid({ standing: 'unsaid', wanted: { ...unsaid, error: new Error('gone') } }));
+  assert.ok(!isAsSaid({ standing: 'nothing', wanted: unsaid }));
+  assert.ok(!isAsSaid(unreachableStatus(host, unsaid, new Error('gone'))));
 });

@@ -31,6 +31,14 @@ export type HostStanding =
   /** It could not be asked. */
   | 'unreachable';
 
+/** What is to run on a host, as it was written in an inventory. */
+export interface WantedPath {
+  /** Store path, as printed; undefined where nothing is said, or it couldn't be found. */
+  readonly path: string | undefined;
+  /** Why it couldn't be found. */
+  readonly error?: unknown;
+}
+
 /** What a host answered. */
 export interface StatusAnswers {
   readonly facts: HostFacts;
@@ -47,8 +55,8 @@ export interface HostStatus {
   readonly host: string;
   readonly profile: string;
   readonly standing: HostStanding;
-  /** Printed store path that the inventory says. */
-  readonly wanted: string | undefined;
+  /** What the inventory says. */
+  readonly wanted: WantedPath;
   /** What the profile leads to, as printed, and the number of that generation. */
   readonly path: string | undefined;
   readonly generation: number | undefined;
@@ -67,7 +75,7 @@ export interface HostStatus {
 
 export function hostStatus(
   { name, profile }: Pick<Host, 'name' | 'profile'>,
-  wanted: string | undefined,
+  wanted: WantedPath,
   answers: StatusAnswers,
 ): HostStatus {
   const { facts, activation, isActivationKnown, needsReboot } = answers;
@@ -76,7 +84,7 @@ export function hostStatus(
   return {
     host: name,
     profile,
-    standing: standingOf(wanted, answers),
+    standing: standingOf(wanted.path, answers),
     wanted,
     path: currentPath,
     generation: current,
@@ -97,7 +105,7 @@ function wholeSeconds(ms: number): number {
 
 export function unreachableStatus(
   { name, profile }: Pick<Host, 'name' | 'profile'>,
-  wanted: string | undefined,
+  wanted: WantedPath,
   error: unknown,
 ): HostStatus {
   return {
@@ -157,6 +165,6 @@ function standingOfActivation(activation: ActivationState | undefined): HostStan
 }
 
 /** Whether nothing has to be done. */
-export function isAsSaid({ standing }: Pick<HostStatus, 'standing'>): boolean {
-  return standing === 'as-it-should-be' || standing === 'unsaid';
+export function isAsSaid({ standing, wanted }: Pick<HostStatus, 'standing' | 'wanted'>): boolean {
+  return standing === 'as-it-should-be' || (standing === 'unsaid' && wanted.error === undefined);
 }

@@ -29,6 +29,11 @@ function rowsOf({ stdout, stderr }: Pick<Finished, 'stdout' | 'stderr'>): Row[] 
   }
 }
 
+/** What lies within a field of a row. */
+function within(row: Row | undefined, field: string, name: string): unknown {
+  return (row?.[field] as Row | null | undefined)?.[name];
+}
+
 /** Some fields of each row but the last, which sums up. */
 function pick(rows: readonly Row[], ...names: readonly string[]): unknown[][] {
   return rows.slice(0, -1).map((row) => names.map((name) => row[name]));
@@ -79,8 +84,22 @@ peerTest(
       ['bare', 'nothing', null, null],
     ]);
     assert.equal(empty.status, 1);
+    // What leads nowhere here keeps nobody from being told of what runs there.
+    say('./nowhere');
+    const lost = await ferry('fleet', 'status', '--json', 'old');
+    assert.deepEqual(pick(rowsOf(lost), 'state', 'wanted'), [['nothing', null]]);
+    assert.equal(within(rowsOf(lost)[0], 'wantedError', 'code'), 'not-found');
+    const undiffed = await ferry('fleet', 'diff', '--json');
+    assert.deepEqual(
+      rowsOf(undiffed)
+        .slice(0, -1)
+        .map((row) => within(row, 'error', 'code')),
+      ['not-found', 'not-found', 'not-found', 'not-found'],
+    );
+    assert.equal(undiffed.status, 1);
+    say(v1);
     const first = rowsOf(await ferry('fleet', 'diff', '--json', 'old'));
-    assert.deepEqual((first[0]?.['before'] as Row)['path'], null);
+    assert.equal(within(first[0], 'before', 'path'), null);
 
     const deployed = await ferry('deploy', '--json');
     assert.equal(deployed.status, 6, deployed.stderr);
@@ -96,7 +115,7 @@ peerTest(
       ['new', 'as-it-should-be', 1, v1, rowsOf(good)[2]?.['nixVersion']],
       ['bare', 'as-it-should-be', 1, v1, null],
     ]);
-    assert.equal((rowsOf(good)[1]?.['error'] as Row)['code'], 'unavailable');
+    assert.equal(within(rowsOf(good)[1], 'error', 'code'), 'unavailable');
     assert.deepEqual(pick(rowsOf(good), 'system')[0], [rowsOf(good)[3]?.['system']]);
 
     // The inventory wants something else by now.
@@ -138,7 +157,7 @@ peerTest(
     const [bare] = rowsOf(rolledBack);
     assert.equal(bare?.['state'], 'activation-rolled-back');
     assert.equal(bare['path'], v1);
-    assert.match(String((bare['activation'] as Row)['reason']), /ended with status 4/);
+    assert.match(String(within(bare, 'activation', 'reason')), /ended with status 4/);
 
     // Who logs in without root sees what anybody may see.
     const seen = rowsOf(await ferry('fleet', 'status', '--json', '--user', 'dave', 'bare', 'old'));

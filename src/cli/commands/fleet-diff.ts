@@ -6,18 +6,18 @@ import { surveyProfile } from '../../deploy/agent/agent.ts';
 import { diffHost, type HostDiff } from '../../deploy/fleet-diff.ts';
 import type { Host } from '../../deploy/fleet.ts';
 import type { StorePath } from '../../format/store-path.ts';
+import type { Store } from '../../store/store.ts';
 import { askHosts } from '../ask-hosts.ts';
 import { defineCommand, type Command } from '../command.ts';
+import type { CommandContext } from '../context.ts';
 import { DeployPaths } from '../deploy-tasks.ts';
 import { exitStatusOf } from '../errors.ts';
 import { chooseHosts, hostArgument, inventoryOptions, readFleet } from '../inventory-options.ts';
 import { lookingOptions, paintFor } from '../looking.ts';
-import { usage } from '../parse-words.ts';
 import { printPieces } from '../print-pieces.ts';
-import { openSession } from '../session.ts';
+import { openSession, type Session } from '../session.ts';
 import { fleetDiffJson, fleetDiffText, type DiffedHost } from '../ui/render-fleet-diff.ts';
 
-const TITLE = 'ferry fleet diff';
 /** In milliseconds: a slow link has to tell of a whole closure. */
 const LIMIT_MS = 10 * 60_000;
 
@@ -50,45 +50,39 @@ export const fleetDiff: Command = defineCommand({
     },
   ],
   async run(context, words, options) {
-    const { signal, stdout, verbosity } = context;
+    const { stdout, verbosity } = context;
     const fleet = await readFleet(context, options, { words });
     const hosts = chooseHosts(fleet, words);
-    const unsaid = hosts.find(({ closure }) => closure === undefined);
-    if (options.closure === undefined && unsaid !== undefined) {
-      throw usage(TITLE, `nothing says what is to run on "${unsaid.name}": name it with --closure`);
-    }
     await using session = openSession(context);
     const source = await session.openExisting(options.from);
-    const paths = new DeployPaths(context, session, source);
-    const wanted = new Map<Host, StorePath>();
-    const closures = new Map<StorePath, Promise<SizedPath[]>>();
-    for (const host of hosts) wanted.set(host, await paths.closureOf(host, options.closure));
-    for (const path of wanted.values()) {
-      const closure = closures.get(path) ?? computeClosure(source, [path], { signal }).then(sized);
-      closures.set(path, closure);
-      await closure;
-    }
+    const wanted = await findWanted(context, session, source, { hosts, word: options.closure });
     const diffed: DiffedHost[] = [];
-    await askHosts<HostDiff>(context, hosts, {
+    const tell = async ({ name }: Host, result: DiffedHost['result']): Promise<void> => {
+      const one = { host: name, result };
+      diffed.push(one);
+      if (!options.json) return;
+      await stdout.write(`${JSON.stringify(fleetDiffJson(one, source.storeDir))}\n`);
+    };
+    for (const [host, found] of wanted) if ('error' in found) await tell(host, found);
+    const known = new Map(
+      [...wanted].flatMap(([host, one]) => ('error' in one ? [] : [[host, one] as const])),
+    );
+    await askHosts<HostDiff>(context, [...known.keys()], {
       session,
       limitMs: LIMIT_MS,
       ask: async (connection, host, limit) => {
-        const after = wanted.get(host);
-        const closure = after === undefined ? undefined : await closures.get(after);
-        if (after === undefined || closure === undefined) throw new Error('a host without a path');
+        const after = known.get(host);
+        if (after === undefined) throw new Error('a host that nobody asked for');
         const { asRoot } = looksAsRoot(connection, host);
         const survey = await surveyProfile(connection, host.profile, { asRoot, signal: limit });
         const destination = await connection.openStore();
         const { freeBytes } = connection.facts;
-        const ends = { source, destination, wanted: closure, freeBytes, signal: limit };
-        return await diffHost(survey.currentPath, after, ends);
+        const ends = { source, destination, wanted: after.closure, freeBytes, signal: limit };
+        return await diffHost(survey.currentPath, after.path, ends);
       },
       onAnswer: async (answer) => {
-        const result = 'error' in answer ? { error: answer.error } : { diff: answer.value };
-        const one = { host: answer.host.name, result };
-        diffed.push(one);
-        if (!options.json) return;
-        await stdout.write(`${JSON.stringify(fleetDiffJson(one, source.storeDir))}\n`);
+        const { host } = answer;
+        await tell(host, 'error' in answer ? { error: answer.error } : { diff: answer.value });
       },
     });
     const status = exitStatusOfAll(diffed);
@@ -109,6 +103,36 @@ export const fleetDiff: Command = defineCommand({
     return status;
   },
 });
+
+interface Wanted {
+  readonly path: StorePath;
+  readonly closure: readonly SizedPath[];
+}
+
+/** What is to run on each host, or why that can't be found here: the others can be told of all the same. */
+async function findWanted(
+  context: CommandContext,
+  session: Session,
+  source: Store,
+  { hosts, word }: { readonly hosts: readonly Host[]; readonly word: string | undefined },
+): Promise<Map<Host, Wanted | { readonly error: unknown }>> {
+  const { signal } = context;
+  const paths = new DeployPaths(context, session, source);
+  const wanted = new Map<Host, Wanted | { readonly error: unknown }>();
+  const closures = new Map<StorePath, SizedPath[]>();
+  for (const host of hosts) {
+    try {
+      const path = await paths.closureOf(host, word);
+      const closure = closures.get(path) ?? sized(await computeClosure(source, [path], { signal }));
+      closures.set(path, closure);
+      wanted.set(host, { path, closure });
+    } catch (error) {
+      signal.throwIfAborted();
+      wanted.set(host, { error });
+    }
+  }
+  return wanted;
+}
 
 function sized(closure: ReadonlyMap<StorePath, SizedPath>): SizedPath[] {
   return Array.from(closure.values(), ({ path, narSize }) => ({ path, narSize }));

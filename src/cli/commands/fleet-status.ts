@@ -6,16 +6,17 @@ import {
   isAsSaid,
   unreachableStatus,
   type HostStatus,
+  type WantedPath,
 } from '../../deploy/fleet-status.ts';
 import { printStorePath } from '../../format/store-path.ts';
 import { askHosts } from '../ask-hosts.ts';
 import { defineCommand, type Command } from '../command.ts';
-import { say } from '../context.ts';
+import { say, type CommandContext } from '../context.ts';
 import { DeployPaths } from '../deploy-tasks.ts';
 import { exitStatusOf } from '../errors.ts';
 import { chooseHosts, hostArgument, inventoryOptions, readFleet } from '../inventory-options.ts';
 import { paintFor } from '../looking.ts';
-import { openSession } from '../session.ts';
+import { openSession, type Session } from '../session.ts';
 import {
   statusHeader,
   statusJson,
@@ -24,7 +25,7 @@ import {
   statusTotal,
 } from '../ui/render-fleet-status.ts';
 
-/** A host that answers at all does so in this time, in milliseconds. */
+/** A host that lets us in answers in this time, in milliseconds. */
 const LIMIT_MS = 90_000;
 
 export const fleetStatus: Command = defineCommand({
@@ -68,11 +69,11 @@ export const fleetStatus: Command = defineCommand({
       ask: (connection, host, signal) => askStatus(connection, host, { signal }),
       onAnswer: async (answer) => {
         const { host } = answer;
-        const path = wanted.get(host);
+        const said = wanted.get(host) ?? { path: undefined };
         const status =
           'error' in answer
-            ? unreachableStatus(host, path, answer.error)
-            : hostStatus(host, path, answer.value);
+            ? unreachableStatus(host, said, answer.error)
+            : hostStatus(host, said, answer.value);
         statuses.push(status);
         await write(
           options.json
@@ -94,21 +95,25 @@ export const fleetStatus: Command = defineCommand({
   },
 });
 
-type Scene = Parameters<typeof openSession>[0];
-
-/** What the inventory says of each, as printed: it is found here, before anybody is asked. */
+/** What the inventory says of each: it is found here, and not built, before anybody is asked. */
 async function wantedBy(
-  context: Scene,
-  session: ReturnType<typeof openSession>,
+  context: CommandContext,
+  session: Session,
   hosts: readonly Host[],
-): Promise<Map<Host, string>> {
-  const wanted = new Map<Host, string>();
+): Promise<Map<Host, WantedPath>> {
+  const wanted = new Map<Host, WantedPath>();
   if (hosts.every(({ closure }) => closure === undefined)) return wanted;
   const source = await session.openExisting(undefined);
-  const paths = new DeployPaths(context, session, source);
+  const paths = new DeployPaths(context, session, source, { build: false });
   for (const host of hosts) {
     if (host.closure === undefined) continue;
-    wanted.set(host, printStorePath(source.storeDir, await paths.closureOf(host)));
+    try {
+      wanted.set(host, { path: printStorePath(source.storeDir, await paths.closureOf(host)) });
+    } catch (error) {
+      context.signal.throwIfAborted();
+      // The others can be told of all the same, and what this one runs too.
+      wanted.set(host, { path: undefined, error });
+    }
   }
   return wanted;
 }

@@ -36,7 +36,7 @@ const TITLE = 'ferry generations';
 /** In milliseconds. */
 const LIST_LIMIT_MS = 90_000;
 /** Whoever removes may have to type a password. */
-const REMOVE_LIMIT_MS = 5 * 60_000;
+const REMOVE_LIMIT_MS = 15 * 60_000;
 
 export const generations: Command = defineCommand({
   description: [

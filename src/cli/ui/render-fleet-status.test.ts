@@ -30,7 +30,7 @@ function status(part: Partial<HostStatus> = {}): HostStatus {
     host: 'web1',
     profile: '/nix/var/nix/profiles/system',
     standing: 'as-it-should-be',
-    wanted: `/nix/store/${hash}-system-v2`,
+    wanted: { path: `/nix/store/${hash}-system-v2` },
     path: `/nix/store/${hash}-system-v2`,
     generation: 13,
     sinceMs: now - 3 * 3600_000,
@@ -98,7 +98,7 @@ test('with -v there is more of each, and that something is hidden', () => {
 
 test('of a host that is dead it is said why', () => {
   const error = new FerryError('unavailable', 'cannot log in to "db": timed out', { hint: 'wait' });
-  const dead = unreachableStatus({ name: 'db', profile: '/p' }, undefined, error);
+  const dead = unreachableStatus({ name: 'db', profile: '/p' }, { path: undefined }, error);
   assert.deepEqual(statusLines(dead, columns(100)), [
     'db     unreachable',
     '  error: cannot log in to "db": timed out',
@@ -113,6 +113,7 @@ test('of a host that is dead it is said why', () => {
     generation: null,
     since: null,
     wanted: null,
+    wantedError: null,
     activePath: null,
     needsReboot: null,
     activation: null,
@@ -123,6 +124,16 @@ test('of a host that is dead it is said why', () => {
     freeBytes: null,
     error: { code: 'unavailable', message: 'cannot log in to "db": timed out', hint: 'wait' },
   });
+});
+
+test('what is to run and leads nowhere is told beside what runs', () => {
+  const error = new FerryError('not-found', '"./result-web1" is not there');
+  const lost = status({ standing: 'unsaid', wanted: { path: undefined, error } });
+  assert.deepEqual(statusLines(lost, columns(60)), [
+    'web1   not said                    13  system-v2',
+    '  error: "./result-web1" is not there',
+  ]);
+  assert.equal(statusTotal([lost]), '0 of 1 host are as they should be, 1 not said');
 });
 
 test('nothing that a host says steers the terminal, and names of any width are aligned', () => {

@@ -100,15 +100,16 @@ function row(
 function detailsOf(status: HostStatus, { paint, verbosity, now }: StatusColumns): string[] {
   const { standing, wanted, activation, activePath, needsReboot, error, facts } = status;
   const lines: string[] = [];
-  if (error !== undefined) {
+  for (const problem of [error, wanted.error]) {
+    if (problem === undefined) continue;
     const mark = (text: string): string =>
       paint(text.startsWith('hint') ? 'cyan' : ['red', 'bold'], text);
-    lines.push(...describeError(error, { verbosity, mark }));
+    lines.push(...describeError(problem, { verbosity, mark }));
   }
   if (verbosity > 0 && status.path !== undefined)
     lines.push(`profile leads to ${lineText(status.path)}`);
-  if (wanted !== undefined && wanted !== status.path && standing !== 'unreachable') {
-    lines.push(`should run ${wanted}`);
+  if (wanted.path !== undefined && wanted.path !== status.path && standing !== 'unreachable') {
+    lines.push(`should run ${wanted.path}`);
   }
   if (activePath !== undefined) lines.push(`active is ${lineText(activePath)}`);
   const wasTakenBack = activation?.phase === 'rolled-back' && activation.oldPath === status.path;
@@ -195,7 +196,8 @@ export function statusJson(status: HostStatus): object {
     path: status.path ?? null,
     generation: status.generation ?? null,
     since: status.sinceMs === undefined ? null : new Date(status.sinceMs).toISOString(),
-    wanted: status.wanted ?? null,
+    wanted: status.wanted.path ?? null,
+    wantedError: status.wanted.error === undefined ? null : jsonError(status.wanted.error),
     activePath: status.activePath ?? null,
     needsReboot: status.needsReboot ?? null,
     activation: activation === undefined ? null : jsonActivation(activation),
