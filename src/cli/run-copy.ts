@@ -76,9 +76,9 @@ export async function runCopy(context: CommandContext, request: CopyRequest): Pr
 }
 
 /** Where something will be signed: for which paths we don't vouch. Nix vouches for anything. */
-async function vouching(
+export async function vouching(
   { settings }: Session,
-  { from, to, talk, signKeys = [] }: CopyRequest,
+  { from, to, talk, signKeys = [] }: Pick<CopyRequest, 'from' | 'to' | 'talk' | 'signKeys'>,
   source: Store,
 ): Promise<PlanOptions['refusesToSign']> {
   const isSigned = signKeys.length > 0 || to?.includes('secret-key') === true;
@@ -88,9 +88,9 @@ async function vouching(
 }
 
 /** What is asked for by few is loaded for those. */
-async function skipOf(
+export async function skipOf(
   session: Session,
-  request: CopyRequest,
+  request: SkipRequest,
 ): Promise<((destination: Store) => SkipPaths) | undefined> {
   const { skipUpstream = [], skipSignedBy = [] } = request;
   if (skipUpstream.length === 0 && skipSignedBy.length === 0) return undefined;
@@ -124,7 +124,7 @@ async function copyNow(
     const { source, destination } = ends;
     const { onEvent } = progress;
     const fetching = request.substitute
-      ? await letFetch(session, destination, progress, request)
+      ? await letFetch(session, destination, progress, request.talk)
       : destination;
     const planned = { ...ends, destination: fetching };
     const plan = await makePlan(context, planned, roots, request, progress);
@@ -140,11 +140,11 @@ async function copyNow(
 }
 
 /** The destination as one that fetches what it can. */
-async function letFetch(
+export async function letFetch(
   session: Session,
   destination: Store,
-  { onEvent, print }: CopyProgress,
-  { talk }: CopyRequest,
+  { onEvent, print }: Pick<CopyProgress, 'onEvent' | 'print'>,
+  talk: CopyRequest['talk'],
 ): Promise<Store> {
   const { fetchingDestination, whyNothingIsFetched } = await import(
     './substitute-on-destination.ts'
@@ -245,7 +245,11 @@ function wayOf({ source, destination }: Ends, { from, to, talk }: CopyRequest): 
 }
 
 /** What no plan could make good, found before anything is asked. */
-function requireFit(source: Store, destination: Store, { from, to, talk }: CopyRequest): void {
+export function requireFit(
+  source: Store,
+  destination: Store,
+  { from, to, talk }: Pick<CopyRequest, 'from' | 'to' | 'talk'>,
+): void {
   // To Nix that is no mistake, and nothing to do.
   if (talk !== 'nix' && (from === to || isSamePlace(source, destination))) {
     throw new FerryError('usage', `source and destination are the same store, "${source.uri}"`);

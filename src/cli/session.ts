@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { loadSettings, type Settings } from '../config/settings.ts';
 import { FerryError } from '../error.ts';
-import { openStore } from '../store/open-store.ts';
+import { openStore, type OpenStoreOptions } from '../store/open-store.ts';
 import type { Store } from '../store/store.ts';
 import type { TreeWorkers } from '../system/tree-jobs.ts';
 import { openTreeWorkers } from '../system/threads/tree-workers.ts';
@@ -10,13 +10,21 @@ import { say, type CommandContext } from './context.ts';
 import { realStoreDirOf } from './as-local-store.ts';
 import { printable } from './errors.ts';
 
+/** What is different for one store. */
+export interface SpecialOpening {
+  /** How the programs at the far end of ssh are reached. */
+  readonly prepareSsh?: OpenStoreOptions['prepareSsh'];
+  /** In front of the lines of its far end. */
+  readonly name?: string | undefined;
+}
+
 export interface Session extends AsyncDisposable {
   readonly settings: Settings;
   readonly workers: TreeWorkers;
   /** When to stop. */
   readonly signal: AbortSignal;
   /** The store of a URI, or this machine's own. It is closed with the session. */
-  open(uri: string | undefined): Promise<Store>;
+  open(uri: string | undefined, special?: SpecialOpening): Promise<Store>;
   /** The same, to read from it: a store on this machine must be there. */
   openExisting(uri: string | undefined): Promise<Store>;
   /** Closes it with the session. */
@@ -34,15 +42,17 @@ export function openSession(context: CommandContext): Session {
     workers,
     signal: context.signal,
     onLine: (line) => void say(context, line).catch(() => {}),
-    async open(uri) {
+    async open(uri, { prepareSsh, name } = {}) {
       const opening = openStore(uri, {
         settings,
         env: context.env,
         workers,
         overrides: context.overrides,
+        prepareSsh,
         onDiagnostic: (line) => {
           // The far end complains when we leave in the middle: that is no news.
-          if (!context.signal.aborted) session.onLine(printable(line));
+          if (context.signal.aborted) return;
+          session.onLine(printable(name === undefined ? line : `${name}: ${line}`));
         },
       });
       return resources.use(await untilAborted(opening, context.signal));

@@ -51,6 +51,8 @@ export type SkipPaths = (
 ) => Promise<ReadonlyMap<StorePath, string>>;
 
 export interface PlanOptions extends ClosureQuery {
+  /** The closure of the roots in the source, where it is known: many plans need it computed but once. */
+  readonly closure?: ReadonlyMap<StorePath, PathInfo> | undefined;
   /** Let the destination fetch what it can from its own substituters first; those that can't are sent everything. */
   readonly substitute?: boolean | undefined;
   /** Default true. */
@@ -81,7 +83,7 @@ export async function planCopy(
   const { signal, substitute = false, checkSigs = true, signKeys = [] } = options;
   const wanted = [...new Set(roots)];
   requireSameStoreDir(source, destination);
-  const closure = await computeClosure(source, wanted, options);
+  const closure = options.closure ?? (await computeClosure(source, wanted, options));
   const valid = await destination.queryValidPaths(closure.keys(), {
     substitute: substitute && destination.features.has('substitute'),
     hold: destination.features.has('hold'),

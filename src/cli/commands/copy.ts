@@ -12,6 +12,7 @@ export const copy: Command = defineCommand({
   description: [
     'A PATH is a store path, a link into the store such as ./result, a file inside a store path, or a program on PATH. What the destination has already is not sent, and what is sent is verified there. Interrupted, it leaves nothing half done: the same command again does the rest.',
     'A STORE is a URI as Nix writes them: ssh-ng://[user@]host[:port] or ssh:// for another machine, file:///DIRECTORY, https://HOST or s3://BUCKET for a binary cache, a directory such as ./root for a store below it, daemon for the daemon and auto for the store of this machine, which is also what is meant where --from or --to is missing.',
+    'With several --to all are copied to at the same time, each at its own pace: one that fails or is slow leaves the others alone. The exit status is then 0 where all have everything and 6 where some have.',
     'With --json there is one JSON object per line on stdout for each event, the last one of type "done"; with --dry-run as well it is one object, the plan.',
   ],
   arguments: [
@@ -19,7 +20,12 @@ export const copy: Command = defineCommand({
   ],
   options: {
     from: { help: 'the store to copy from', value: 'STORE', completes: 'store' },
-    to: { help: 'the store to copy to', value: 'STORE', completes: 'store' },
+    to: {
+      help: 'the store to copy to; where several are given, what they lack is read once for all',
+      value: 'STORE',
+      repeated: true,
+      completes: 'store',
+    },
     dryRun: { help: 'say what would be copied, and whether it would be taken', short: 'n' },
     json: { help: 'tell programs, in JSON' },
     noCheckSigs: { help: 'take paths that lack a signature by a trusted key' },
@@ -65,6 +71,10 @@ export const copy: Command = defineCommand({
       command: 'ferry copy --to ssh://alice@server firefox',
     },
     {
+      meaning: 'to two servers at once, read here once',
+      command: 'ferry copy --to ssh://a.example.org --to ssh://b.example.org ./result',
+    },
+    {
       meaning: 'from a server, though nobody signed it',
       command:
         'ferry copy --from ssh://server --no-check-sigs /nix/store/xfp2hphvk98rkk9ywlqpp587rjdcgnc2-hello',
@@ -73,21 +83,26 @@ export const copy: Command = defineCommand({
   async run(context, given, options) {
     const { from, to, stdin, noCheckSigs, substituteOnDestination, json, signKey, ...rest } =
       options;
-    if (from === undefined && to === undefined) {
+    const [first, ...others] = to;
+    if (from === undefined && first === undefined) {
       throw new FerryError('usage', 'neither --from nor --to was given', {
         hint: `to copy to another machine: ${TITLE} --to ssh://HOST ${given[0] ?? 'PATH'}`,
       });
     }
     if (given.length === 0 && !stdin) throw usage(TITLE, 'no PATH was given');
-    return await runCopy(context, {
+    const request = {
       ...rest,
       from,
-      to,
       words: stdin ? [...given, ...(await wordsOf(context.stdin))] : given,
       checkSigs: !noCheckSigs,
-      signKeys: readSignKeys(context, [...signKey, ...signKeyFilesOf(to)]),
       substitute: substituteOnDestination,
       talk: json ? 'json' : 'people',
-    });
+    } as const;
+    if (others.length > 0) {
+      const { runCopyToMany } = await import('../run-copy-to-many.ts');
+      return await runCopyToMany(context, { ...request, to, signKeyFiles: signKey });
+    }
+    const signKeys = readSignKeys(context, [...signKey, ...signKeyFilesOf(first)]);
+    return await runCopy(context, { ...request, to: first, signKeys });
   },
 });

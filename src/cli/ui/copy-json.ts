@@ -15,10 +15,17 @@ const VERSION = 1;
 /** In milliseconds. Bytes are gathered for this long: there may be thousands of chunks a second. */
 export const BYTES_EVERY_MS = 100;
 
-export function jsonProgress(context: CommandContext, storeDir: StoreDir): CopyProgress {
+/** @param to of several destinations the one that the events are about */
+export function jsonProgress(
+  context: CommandContext,
+  storeDir: StoreDir,
+  to?: string,
+): CopyProgress {
   const output = new OrderedOutput(context.stdout);
   const pending = new Map<StorePath, number>();
-  const tell = (event: CopyEvent): void => output.line(JSON.stringify(jsonEvent(event, storeDir)));
+  const about = to === undefined ? {} : { to };
+  const tell = (event: CopyEvent): void =>
+    output.line(JSON.stringify({ ...jsonEvent(event, storeDir), ...about }));
   const tellBytes = (): void => {
     for (const [path, bytes] of pending) tell({ type: 'path-bytes', path, bytes });
     pending.clear();

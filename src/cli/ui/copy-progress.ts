@@ -124,7 +124,11 @@ function printNixLine(output: OrderedOutput, event: CopyEvent, scene: CopyScene)
   if (event.type === 'path-failed') output.line(failureLine(event, scene));
 }
 
-function skippedLine({ paths, narSize, reason }: Extract<CopyEvent, { type: 'skipped' }>): string {
+export function skippedLine({
+  paths,
+  narSize,
+  reason,
+}: Extract<CopyEvent, { type: 'skipped' }>): string {
   return `leaving out ${formatCount(paths, 'path')}, ${formatBytes(narSize)}: ${reason}`;
 }
 
@@ -133,9 +137,9 @@ async function settledTalk(output: OrderedOutput): Promise<void> {
   await output.settled().catch(() => {});
 }
 
-function failureLine(
+export function failureLine(
   event: Extract<CopyEvent, { type: 'path-failed' }>,
-  { storeDir }: CopyScene,
+  { storeDir }: Pick<CopyScene, 'storeDir'>,
 ): string {
   const path = printStorePath(storeDir, event.path);
   const message = printable(messageOf(event.error));

@@ -5,11 +5,14 @@ import { doneBytes, remainingMs, type CopyState, type MovingPath } from './copy-
 import { formatBytes } from '../../bytes/format-bytes.ts';
 import { formatCount, formatDuration, formatNumber, formatRate } from './units.ts';
 
-export interface RenderOptions {
+export interface LineOptions {
   /** Columns. */
   readonly width: number;
   /** Milliseconds of the clock that the state was fed with. */
   readonly now: number;
+}
+
+export interface RenderOptions extends LineOptions {
   /** Lines for paths that are moving; the rest is counted. */
   readonly pathsMax: number;
 }
@@ -32,6 +35,12 @@ export function renderCopy(state: CopyState, options: RenderOptions): string[] {
   const more = moving.length - shown.length;
   if (more > 0) lines.push(clip(`  and ${formatNumber(more)} more`, width));
   return [...lines, totalLine(state, width, options.now)];
+}
+
+/** One line for all of it, where several copies run. */
+export function renderCopyLine(state: CopyState, { width, now }: LineOptions): string {
+  if (state.phase === 'copying') return totalLine(state, width, now);
+  return state.phase === 'asking' ? clip(askingLine(state), width) : '';
 }
 
 /** `copied 12 paths, 34.5 MiB in 1.2 s (28 MiB/s), 354 were there already` */
