@@ -92,11 +92,13 @@ for (const runs of ['nix-2.34', 'nix-2.26', 'nix-2.8', 'ferry'] as const) {
       ['root', 'shell.nix', 'plain'],
       ['root', 'structured.nix', 'structured'],
       ['dave', 'shell.nix', 'daves'],
+      ['dave', 'structured.nix', 'by-ssh-ng'],
     ] as const) {
       // Without a daemon the store is root's.
       if (runs === 'ferry' && user !== 'root') continue;
-      await context.test(`${file}, by ${user}`, async () => {
-        const words = [file, '--to', host.uri(user), '--root', name];
+      await context.test(`${name}, by ${user}`, async () => {
+        const uri = host.uri(user).replace(/^ssh/, name === 'by-ssh-ng' ? 'ssh-ng' : 'ssh');
+        const words = [file, '--to', uri, '--root', name];
         const { commands, talk } = await copyOk(source, words, { fleet });
         assert.match(talk, /kept there by the links in/);
         assert.match(commands.join('\n'), runs === 'ferry' ? /^ferry shell \S+$/ : /nix-shell/);
@@ -211,6 +213,20 @@ peerTest('a shell copied to a store below a root', hereNeeds, async (nix, contex
     const drv = links('any')['shell.drv'] ?? '';
     const { stdout } = await ferryAt(source, ['derivation', 'show', drv]);
     assert.match(stdout, /"forShell":""/);
+  });
+
+  await context.test('the shell of a flake', async () => {
+    const flake = join(source.fixture.directory, 'flake.nix');
+    const shells =
+      'devShells.x86_64-linux = { default = plain; other = import ./structured.nix { }; };';
+    writeFileSync(
+      flake,
+      `{ outputs = _: let plain = import ./shell.nix { greeting = "of a flake"; }; in { ${shells} }; }`,
+    );
+    await copyOk(source, ['.#', '--root', 'flake', ...to]);
+    assert.match(await enter('flake'), /pinned\|of a flake\|/);
+    const { commands } = await copyOk(source, ['.#other', '--root', 'flake', ...to]);
+    assert.match(commands[1] ?? '', /-structured-shell\.drv$/);
   });
 
   await context.test('for programs', async () => {
