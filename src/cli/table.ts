@@ -34,7 +34,7 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
   },
   {
     name: 'generations',
-    summary: 'List the generations of profiles on hosts, remove old ones',
+    summary: 'List the generations of profiles, remove old ones',
     load: async () => (await import('./commands/generations.ts')).generations,
   },
   {
