@@ -39,7 +39,7 @@ export const fleetList: Command = defineCommand({
       return 0;
     }
     const table = fleetTable(hosts, paintFor(stdout));
-    const isWide = stdout.isTerminal && table.width > stdout.width();
+    const isWide = stdout.isTerminal && table.width > (stdout.width() || 80);
     await printPieces(stdout, long || isWide ? fleetBlocks(hosts, paintFor(stdout)) : table.lines);
     return 0;
   },

@@ -9,6 +9,7 @@ import {
 } from '../../deploy/fleet.ts';
 import { printable } from '../errors.ts';
 import type { Paint } from '../looking.ts';
+import { displayWidth } from './display-width.ts';
 import { formatDuration } from './units.ts';
 
 interface Column {
@@ -19,14 +20,14 @@ interface Column {
 }
 
 const COLUMNS: readonly Column[] = [
-  { title: 'HOST', of: ({ name }) => name },
-  { title: 'REACHED AT', of: ({ uri }) => uriWithoutSecrets(uri) },
-  { title: 'TAGS', of: ({ tags }) => tags.join(','), usual: '' },
-  { title: 'CLOSURE', of: ({ closure }) => closure ?? '', usual: '' },
-  { title: 'SYSTEM', of: ({ system }) => system ?? '', usual: '' },
-  { title: 'PROFILE', of: ({ profile }) => profile },
-  { title: 'ACTIVATION', of: ({ activation }) => activationText(activation) },
-  { title: 'FROM', of: ({ origin }) => origin },
+  { title: 'host', of: ({ name }) => name },
+  { title: 'reached at', of: ({ uri }) => uriWithoutSecrets(uri) },
+  { title: 'tags', of: ({ tags }) => tags.join(','), usual: '' },
+  { title: 'closure', of: ({ closure }) => closure ?? '', usual: '' },
+  { title: 'system', of: ({ system }) => system ?? '', usual: '' },
+  { title: 'profile', of: ({ profile }) => profile },
+  { title: 'activation', of: ({ activation }) => activationText(activation) },
+  { title: 'from', of: ({ origin }) => origin },
 ];
 
 /** What stands where there is nothing, so that columns can be counted. */
@@ -46,12 +47,12 @@ export function fleetTable(
     columns.map(({ title }) => title),
     ...hosts.map((host) => columns.map(({ of }) => cell(of(host)))),
   ];
-  const widths = columns.map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)));
+  const widths = columns.map((_, i) =>
+    rows.reduce((most, row) => Math.max(most, displayWidth(row[i] ?? '')), 0),
+  );
   const lines = rows.map((row, at) => {
-    const line = row
-      .map((text, i) => text.padEnd(widths[i] ?? 0))
-      .join(GAP)
-      .trimEnd();
+    const cells = row.map((text, i) => text + ' '.repeat((widths[i] ?? 0) - displayWidth(text)));
+    const line = cells.join(GAP).trimEnd();
     return `${at === 0 ? paint('dim', line) : line}\n`;
   });
   const width = widths.reduce((sum, one) => sum + one, 0) + GAP.length * (widths.length - 1);
@@ -92,7 +93,7 @@ function rowsOf(host: Host): [string, string][] {
     ...pins.flatMap(({ link, source }) => row('pin', source ? `${link} -> ${source}` : link)),
     ...healthChecks.flatMap((check) => row('health', healthText(check))),
     ...row('may take', unusual(activationTimeoutMs, defaultActivationTimeoutMs)),
-    ...row('confirmed in', unusual(confirmTimeoutMs, defaultConfirmTimeoutMs)),
+    ...row('confirm in', unusual(confirmTimeoutMs, defaultConfirmTimeoutMs)),
     ['from', host.origin],
   ];
 }

@@ -127,7 +127,11 @@ test('paths on this machine are relative to the file', async () => {
     ssh-key = "../key"
     [hosts.a]
     closure = "nixpkgs.hello"
-    ssh-key = "~/.ssh/key"`;
+    ssh-key = "~/.ssh/key"
+    [hosts.b]
+    closure = ".#{name}"
+    [hosts.c]
+    closure = "../flake#{name}"`;
   const dir = directory({ 'sub/ferry.toml': text });
   assert.deepEqual(await read(dir, 'sub/ferry.toml'), {
     terraform: { path: join(dir, 'sub/infra') },
@@ -140,7 +144,11 @@ test('paths on this machine are relative to the file', async () => {
       ],
       sshKey: join(dir, 'key'),
     },
-    hosts: { a: { closure: 'nixpkgs.hello', sshKey: '~/.ssh/key' } },
+    hosts: {
+      a: { closure: 'nixpkgs.hello', sshKey: '~/.ssh/key' },
+      b: { closure: `${join(dir, 'sub')}#{name}` },
+      c: { closure: join(dir, 'flake#{name}') },
+    },
   });
   const here = directory({ 'ferry.toml': '[defaults]\nclosure = "./x"' });
   assert.deepEqual(await read(here, 'ferry.toml'), { defaults: { closure: './x' } });

@@ -160,8 +160,12 @@ export function settingsIn<Settings extends HostSettings>(
   { directory, cwd }: { readonly directory: string; readonly cwd: string },
 ): Settings {
   const { closure, sshKey, pins } = settings;
-  const near = (path: string): string =>
-    directory !== cwd && /^\.\.?(?:\/|$)/.test(path) ? join(directory, path) : path;
+  const near = (path: string): string => {
+    if (directory === cwd) return path;
+    // A flake of the directory itself.
+    if (path.startsWith('.#')) return directory + path.slice(1);
+    return /^\.\.?(?:\/|$)/.test(path) ? join(directory, path) : path;
+  };
   return {
     ...settings,
     ...(closure === undefined ? {} : { closure: near(closure) }),

@@ -75,10 +75,9 @@ test('-F in NIX_SSHOPTS is the only file', () => {
 
 test('hosts are those that match, and how they are reached is for ssh to say', () => {
   names('Host web-1 web-2 db-1\n');
-  const file = `${home}/.ssh/config`;
   const host = (name: string): unknown => ({
     name,
-    origin: `ssh_config: ${file}`,
+    origin: 'ssh_config: ~/.ssh/config',
     source: 'ssh_config',
     config: { address: name },
   });

@@ -42,13 +42,17 @@ export function findSshConfigHosts(
     for (const [name, file] of matching) {
       hosts.set(name, {
         name,
-        origin: `${sshConfigSource}: ${file}`,
+        origin: `${sshConfigSource}: ${shortened(file, env.home)}`,
         source: sshConfigSource,
         config: { address: name },
       });
     }
   }
   return [...hosts.values()];
+}
+
+function shortened(file: string, home: string): string {
+  return file.startsWith(`${home}/`) ? `~${file.slice(home.length)}` : file;
 }
 
 function noHost(pattern: string, names: ReadonlyMap<string, string>): FerryError {
