@@ -121,7 +121,6 @@ async function logInThere(options: LoginOptions): Promise<HostLogin> {
           ...sessionOptions,
           hasTerminal ? '-tt' : '-T',
           ...(own === undefined ? [] : ['-oControlMaster=no']),
-          '-oPermitLocalCommand=no',
         ],
         command: [command],
       });

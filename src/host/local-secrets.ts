@@ -1,6 +1,6 @@
 /**
  * Passwords that were typed, kept in memory to be used again, and wiped when they turn out wrong or aren't needed any
- * more. They are bytes, since a string can't be wiped, and nothing here prints.
+ * more. They are bytes, since a string can't be wiped: that in which one was typed is gone when the runtime gets to it.
  */
 
 export interface Secret {

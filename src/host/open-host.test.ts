@@ -87,6 +87,16 @@ test('a script that takes too long is ended, with all that it started', async ()
   assert.deepEqual(stdout.split('\n').slice(18), []);
 });
 
+test('an error of who listens is passed on, and ends the script', async () => {
+  await using host = await open();
+  const error = new Error('not that');
+  const listen = (): never => {
+    throw error;
+  };
+  await assert.rejects(host.run('echo begun; sleep 30', { onLine: listen }), error);
+  assert.equal((await host.run('true', { timeoutMs: Infinity })).status, 0);
+});
+
 test('an abort is passed on as it is', async () => {
   await using host = await open();
   const stop = new AbortController();

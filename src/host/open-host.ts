@@ -5,6 +5,7 @@ import { FerryError } from '../error.ts';
 import { openStore } from '../store/open-store.ts';
 import type { Store } from '../store/store.ts';
 import type { PrepareSsh } from '../system/ssh.ts';
+import { plainText } from '../wire/transport.ts';
 import { quoteShellWord } from '../system/shell-words.ts';
 import { beginSession, type Session, type SessionRequest } from './begin-session.ts';
 import type { HostConnection, HostRun, HostRunOptions } from './host-connection.ts';
@@ -20,6 +21,8 @@ import { sessionSetUp, surveyHost, type RootAccess, type Survey } from './survey
 /** sshd allows ten sessions per connection: one holds the login, these are for scripts, the rest is for stores. */
 const scriptsMax = 4;
 const storeConnectionsMax = 4;
+/** Characters of a line of the store's program that are passed on. */
+const lineMax = 8192;
 /** A host whose disks must wake. */
 const surveyMs = 120_000;
 
@@ -181,8 +184,8 @@ function linesOf(onLine: ((line: string) => void) | undefined): SessionRequest['
   let line = '';
   return (text) => {
     const lines = (line + text).split('\n');
-    line = (lines.pop() ?? '').slice(-8192);
-    for (const whole of lines) if (whole.trim() !== '') onLine(whole);
+    line = (lines.pop() ?? '').slice(-lineMax);
+    for (const whole of lines) if (whole !== '') onLine(plainText(whole));
   };
 }
 

@@ -33,14 +33,21 @@ export async function beginWithPassword(
   const marks = [prompt, mark];
   const sudo = [root.program, '-S', '-p', prompt, '--'].map(quoteShellWord);
   const words = [...sudo, beginningShell(mark), ...(request.words ?? [])];
+  const over = new AbortController();
+  const asking = AbortSignal.any([signal, over.signal]);
   const failed = Promise.withResolvers<never>();
   failed.promise.catch(() => {});
   const started = Promise.withResolvers<RunningProcess>();
   const give = async (): Promise<void> => {
     const child = await started.promise;
-    await writeSecret(child, await limit.pausedFor(dialog.next(signal)));
+    void child.exited.then(() => over.abort());
+    await writeSecret(child, await limit.pausedFor(dialog.next(asking)));
   };
-  const prompts = countOf(prompt, () => void give().catch(failed.reject));
+  // When sudo has ended, why is what it said, and nobody is to be asked any more.
+  const onFailed = (error: unknown): void => {
+    if (!over.signal.aborted) failed.reject(error);
+  };
+  const prompts = countOf(prompt, () => void give().catch(onFailed));
   const stderr = stderrAfter(mark, request.onStderr);
   const child = await login.start(`exec ${words.join(' ')}`, {
     onStderr: (text) => {

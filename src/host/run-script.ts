@@ -7,6 +7,7 @@
  * ignores SIGHUP goes on.
  */
 import { FerryError } from '../error.ts';
+import { WAIT_MS_MAX } from '../system/pause.ts';
 import { quoteShellWord } from '../system/shell-words.ts';
 import { plainText } from '../wire/transport.ts';
 import { makeMark, writeAnyway, type Session, type SessionRequest } from './begin-session.ts';
@@ -58,10 +59,13 @@ export async function runScript(
   );
   let isLate = false;
   const stop = (): void => void session.abort();
-  const timer = setTimeout(() => {
-    isLate = true;
-    stop();
-  }, timeoutMs);
+  const timer = setTimeout(
+    () => {
+      isLate = true;
+      stop();
+    },
+    Math.min(timeoutMs, WAIT_MS_MAX),
+  );
   signal?.addEventListener('abort', stop);
   try {
     signal?.throwIfAborted();
@@ -159,17 +163,22 @@ async function readStdout(
       line = '';
     }
   };
-  try {
-    for await (const chunk of session.readable) {
-      onChunk();
-      take(decoder.decode(chunk, { stream: true }));
-    }
-  } catch {
-    // Ended by us: why is known to the caller.
+  for await (const chunk of untilGone(session.readable)) {
+    onChunk();
+    take(decoder.decode(chunk, { stream: true }));
   }
   take(decoder.decode());
   if (line !== '') onLine?.(line);
   return kept;
+}
+
+/** Where it breaks off, why is known to the caller. */
+async function* untilGone(readable: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  try {
+    yield* readable;
+  } catch {
+    // Ended by us.
+  }
 }
 
 function tooLate(name: string, timeoutMs: number): FerryError {

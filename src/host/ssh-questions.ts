@@ -117,8 +117,7 @@ class Asking {
   async #answer({ text, isConfirmation, asker, signal }: AskPassQuestion) {
     const { name } = this.#options;
     if (++this.#count > questionsMax) return undefined;
-    const isHostKey = /\(yes\/no(?:\/\[fingerprint\])?\)\? *$|^Please type 'yes'/.test(text);
-    const isVisible = isHostKey || isConfirmation;
+    const isVisible = isConfirmation || isAboutHostKey(text);
     const remembered = isVisible ? undefined : nameOfAnswer(text, this.#options);
     const key = `${asker} ${remembered}`;
     const answer = await this.#questions.answer({
@@ -138,6 +137,11 @@ class Asking {
     }
     return Buffer.concat([answer.bytes, Buffer.from('\n')]);
   }
+}
+
+/** ssh's own question, and none of a server, which begins with `(user@host)`. */
+function isAboutHostKey(text: string): boolean {
+  return /^[^(][^]*\(yes\/no(?:\/\[fingerprint\])?\)[?:] *$|^Please type 'yes'/.test(text);
 }
 
 function isYes(bytes: Uint8Array): boolean {
@@ -174,10 +178,13 @@ function cut(user: string | undefined, host: string | undefined): string {
   return `${(user ?? '').slice(0, 30)}@${(host ?? '').slice(0, 128)}`;
 }
 
-/** The question as ssh has it, with the name of the host where it could be any. */
+/**
+ * The question as ssh has it, with the name of the host. Each line of what may be a server's begins with that: else one
+ * of them could pass for the question of another host.
+ */
 function shown(name: string, text: string, isVisible: boolean): string {
   const plain = plainText(text).trimEnd();
-  return `${name}: ${plain}${isVisible && plain.endsWith('?') ? ' ' : ''}${isVisible ? '' : ' '}`;
+  return `${name}: ${isVisible ? plain : plain.replaceAll('\n', `\n${name}: `)} `;
 }
 
 function nobodyToAsk(name: string, text: string): FerryError {

@@ -116,6 +116,11 @@ test('why nobody becomes root follows what was asked for', async () => {
   }
 });
 
+test('a user can not pass for a part of a question', async () => {
+  const { facts } = await survey({ user: 'x" on "other' });
+  assert.equal(facts.user, 'user 1000');
+});
+
 test('free space that can not be known is left open', async () => {
   for (const df of ['', 'df: unknown', '/dev/sda 10 10 - - /', 'x 1 2 -3 4% /']) {
     assert.equal((await survey({ df })).facts.freeBytes, undefined, df);

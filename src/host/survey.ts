@@ -51,7 +51,7 @@ export async function surveyHost(options: SurveyOptions): Promise<Survey> {
     const said = stderr === '' ? '' : `: ${stderr}`;
     throw new FerryError('protocol', `cannot survey "${name}": ${why}${said}`);
   }
-  return describe(values, becomeRoot, (askedAt + answeredAt) / 2);
+  return describeSurvey(values, becomeRoot, (askedAt + answeredAt) / 2);
 }
 
 const KEY = /^[a-z]+(?:\.[A-Za-z_-]+)?$/;
@@ -76,7 +76,8 @@ export function parseSurvey(text: string): ReadonlyMap<string, string> | undefin
   return isWhole ? values : undefined;
 }
 
-function describe(
+/** @param askedAtMs when it was asked, by our clock */
+export function describeSurvey(
   values: ReadonlyMap<string, string>,
   becomeRoot: BecomeRoot,
   askedAtMs: number,
@@ -108,7 +109,7 @@ function describe(
     facts: {
       system,
       extraSystems: extraSystemsOf(system, values.get('platforms') ?? ''),
-      user: values.get('user') ?? '',
+      user: userOf(values),
       home: values.get('home') ?? '/',
       becomesRoot: isRoot ? { how: 'is-root' } : becomesRootOf(roots[0], refusals, becomeRoot),
       nixVersion,
@@ -121,6 +122,12 @@ function describe(
       clockSkewMs: clockSkewOf(values.get('time') ?? '', askedAtMs),
     },
   };
+}
+
+/** It is shown in questions, in which it must not pass for the question itself. */
+function userOf(values: ReadonlyMap<string, string>): string {
+  const name = values.get('user') ?? '';
+  return /^[^\s"'`]{1,64}$/.test(name) ? name : `user ${Number(values.get('uid'))}`;
 }
 
 function pathOf(values: ReadonlyMap<string, string>, program: string): string | undefined {

@@ -19,6 +19,7 @@ import {
   type Session,
   type SessionRequest,
 } from './begin-session.ts';
+import { lost } from './host-login.ts';
 import type { PasswordDialog } from './password-dialog.ts';
 import { saysWrong, writeSecret } from './password-session.ts';
 import type { BeginLimits, RootScene } from './root-scene.ts';
@@ -96,7 +97,7 @@ function pipesLine(): string {
   return [
     'umask 077',
     'ferry_pipes=$(mktemp -d) || exit 1',
-    'trap "rm -rf $ferry_pipes" EXIT',
+    `trap 'rm -rf "$ferry_pipes"' EXIT`,
     'trap "exit 1" HUP INT TERM',
     'mkfifo "$ferry_pipes/in" "$ferry_pipes/out" "$ferry_pipes/err" || exit 1',
     'echo "$ferry_pipes"',
@@ -142,6 +143,9 @@ async function becomeRoot(
   const asked = root.how === 'sudo' ? new RegExp(prompt) : /doas \([^()\r\n]*\) password: ?$/;
   const onAbort = (): void => void child.abort();
   signal.addEventListener('abort', onAbort);
+  const over = new AbortController();
+  void child.exited.then(() => over.abort(lost(name)));
+  const asking = AbortSignal.any([signal, over.signal]);
   let seen = '';
   let isAfter = false;
   const decoder = new TextDecoder();
@@ -160,7 +164,7 @@ async function becomeRoot(
       }
       if (isAfter && asked.test(seen)) {
         seen = '';
-        await writeSecret(child, await limit.pausedFor(dialog.next(signal)));
+        await writeSecret(child, await limit.pausedFor(dialog.next(asking)));
       }
     }
     signal.throwIfAborted();

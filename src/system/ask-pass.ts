@@ -27,7 +27,7 @@ export interface AskPassOptions {
   readonly directory: string;
   /** For the program's own process. */
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** The bytes of the answer, which are not kept, or undefined to refuse. */
+  /** The bytes of the answer, which are wiped after use, or undefined to refuse. */
   readonly answer: (question: AskPassQuestion) => Promise<Uint8Array | undefined>;
   /** ssh has something to say and waits for no answer: that a key wants to be touched. */
   readonly onNotice: (text: string) => void;
@@ -151,6 +151,7 @@ async function answerOne(
     }).catch(() => undefined);
     if (given === undefined) rmSync(question, { force: true });
     await writeAnswer(join(directory, `${program}.answer`), given ?? new Uint8Array(0));
+    given?.fill(0);
   } catch {
     // The program is gone, and with it the question.
   } finally {
