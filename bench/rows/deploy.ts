@@ -1,13 +1,13 @@
 /** A closure made live on machines: on one, and on eight with links as fast as that one's. */
 import type { DeployRow } from '../deploy-row.ts';
 
-const RATE = '100mbit';
+const RATE = '50mbit';
 const CLOSURE_BYTES = 40_000_000;
 
 export const deployRows: readonly DeployRow[] = [
   {
     name: 'deploy-1',
-    what: 'deploy 40 MB to 1 host, 100 Mbit/s',
+    what: 'deploy 40 MB to 1 host, 50 Mbit/s',
     hostCount: 1,
     rate: RATE,
     closureBytes: CLOSURE_BYTES,
@@ -15,7 +15,7 @@ export const deployRows: readonly DeployRow[] = [
   },
   {
     name: 'deploy-8',
-    what: 'deploy 40 MB to 8 hosts, 100 Mbit/s each',
+    what: 'deploy 40 MB to 8 hosts, 50 Mbit/s each',
     hostCount: 8,
     rate: RATE,
     closureBytes: CLOSURE_BYTES,

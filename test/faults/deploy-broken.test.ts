@@ -30,7 +30,7 @@ const needs = { nix: nixVersions, programs: ['ssh'], lacks: hostsLack() };
 /** What a copy needs a second for. */
 const RATE = '20mbit';
 const OWN_BYTES = 2_500_000;
-const limits = ['--activation-timeout', '5s', '--confirm-timeout', '5s'];
+const limits = ['--activation-timeout', '10s', '--confirm-timeout', '10s'];
 /** docs/exit-status.md: some hosts have what was asked for, others don't. */
 const PARTIAL = 6;
 

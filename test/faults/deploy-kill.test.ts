@@ -1,5 +1,5 @@
 /**
- * kill -9 of the client at moments spread over all of a deployment: each host is whole and ends in one of the two
+ * kill -9 of the client at moments spread over all phases of a deployment: each host is whole and ends in one of the two
  * generations, and the same command again finishes. FERRY_SEED repeats the moments of a run.
  */
 import assert from 'node:assert/strict';
@@ -31,6 +31,9 @@ const kinds: readonly HostOptions[] = [
 /** Hosts that nobody confirms go back so soon, where that is waited for; the others are found as they wait. */
 const SHORT = ['--confirm-timeout', '2s'];
 const LONG = ['--confirm-timeout', '60s'];
+/** In each of these the client is killed as often. */
+const PHASES = ['starting', 'connecting', 'checking', 'copying', 'activating', 'confirming'];
+const DELAY_MAX_MS = 500;
 const SETTLED_MAX_MS = 30_000;
 
 peerTest(
@@ -52,21 +55,26 @@ peerTest(
     const [first, second, ...others] = systems;
     assert.ok(first !== undefined && second !== undefined);
     await deployAll(hosts, home, first);
-    const wholeMs = await deployAll(hosts, home, second);
+    await deployAll(hosts, home, second);
 
     let before = second;
     const phases = new Map<string, number>();
     for (const [round, next] of others.entries()) {
       const isAwaited = round % 2 === 0;
-      const delayMs = ((round + random.number()) / ROUNDS) * wholeMs;
       const command = [next.path, ...toHosts(hosts)];
       const deploying = startDeploy(home, [...command, ...(isAwaited ? SHORT : LONG)]);
+      const moment = PHASES[round % PHASES.length] ?? 'starting';
+      const of = random.pick(hosts).name;
+      if (moment !== 'starting') {
+        await deploying.until(({ phase, host }) => phase === moment && host === of);
+      }
+      const delayMs = random.integer(DELAY_MAX_MS);
       await sleep(delayMs);
       deploying.kill('SIGKILL');
       const { lines } = await deploying.ended;
       const phase = lines.findLast(({ type }) => type === 'phase')?.phase ?? 'starting';
       phases.set(phase, (phases.get(phase) ?? 0) + 1);
-      const said = `round ${round}, killed after ${delayMs.toFixed(0)} ms while ${phase}`;
+      const said = `round ${round}, killed ${delayMs} ms after ${moment} of ${of}`;
 
       for (const host of hosts) {
         await requireOneOf(host, [before, next], said);
@@ -81,22 +89,17 @@ peerTest(
     }
     for (const host of hosts) await requireWhole(host);
     const told = Array.from(phases, ([phase, times]) => `${phase} ${times}`).join(', ');
-    context.diagnostic(`a deployment takes ${wholeMs.toFixed(0)} ms; killed while: ${told}`);
+    context.diagnostic(`killed while the last host that was heard of was ${told}`);
   },
 );
 
-/** @returns how long it took. */
 async function deployAll(
   hosts: readonly TestHost[],
   home: Parameters<typeof runDeploy>[0],
   system: DeployableSystem,
-): Promise<number> {
-  const { status, outcomes, stderr, elapsedMs } = await runDeploy(home, [
-    system.path,
-    ...toHosts(hosts),
-  ]);
+): Promise<void> {
+  const { status, outcomes, stderr } = await runDeploy(home, [system.path, ...toHosts(hosts)]);
   assert.equal(status, 0, `${JSON.stringify(outcomes)}\n${stderr}`);
-  return elapsedMs;
 }
 
 async function requireOneOf(

@@ -4,7 +4,6 @@ import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync, statfsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import {
   type FleetFiles,
@@ -13,7 +12,7 @@ import {
   hostUsr,
   type HostUser,
 } from './host-root.ts';
-import { isRunning, waitUntil } from './processes.ts';
+import { isRunning, isStopped, waitUntil } from './processes.ts';
 import { type Finished, run, runOk } from './run.ts';
 
 export interface HostRunOptions {
@@ -112,14 +111,14 @@ export function makeHost(machine: HostMachineOptions): TestHost {
     cut: () => link('set', port, 'nomaster'),
     restore: () => link('set', port, 'master', 'hosts'),
     stop: async () => {
+      const pid = running();
       // What one of them starts meanwhile is found the next time round.
-      for (let seen = 0, now = signalAll(running(), 'SIGSTOP'); now !== seen; ) {
-        await sleep(1);
-        seen = now;
-        now = signalAll(running(), 'SIGSTOP');
-      }
+      await waitUntil(`${options.name} to stop`, () => {
+        signalAll(pid, 'SIGSTOP');
+        return processesOf(pid).every(isStopped);
+      });
     },
-    continue: () => void signalAll(running(), 'SIGCONT'),
+    continue: () => signalAll(running(), 'SIGCONT'),
     kill: async () => {
       const pid = running();
       // Before its processes end: nothing that they say in dying gets out.
@@ -218,17 +217,14 @@ function limitOf(rate: string | undefined): Record<string, string> {
   return { HOST_RATE: rate, HOST_BURST: String(burst) };
 }
 
-/** @returns how many there were. */
-function signalAll(init: number, signal: 'SIGSTOP' | 'SIGCONT'): number {
-  const found = processesOf(init);
-  for (const pid of found) {
+function signalAll(init: number, signal: 'SIGSTOP' | 'SIGCONT'): void {
+  for (const pid of processesOf(init)) {
     try {
       process.kill(pid, signal);
     } catch {
       // It has just ended.
     }
   }
-  return found.length;
 }
 
 function processesOf(init: number): number[] {

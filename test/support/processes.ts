@@ -28,6 +28,12 @@ export function isRunning(pid: number): boolean {
   return stat !== '' && !/^[ZX]/.test(stat.slice(stat.lastIndexOf(')') + 2));
 }
 
+/** Whether it does nothing until it is told to go on, or has ended. */
+export function isStopped(pid: number): boolean {
+  const stat = readOf(pid, 'stat');
+  return stat === '' || /^[TtZX]/.test(stat.slice(stat.lastIndexOf(')') + 2));
+}
+
 /** Ends it on the spot. @returns whether it was still running. */
 export function killAtOnce(pid: number): boolean {
   if (!isRunning(pid)) return false;
