@@ -1,8 +1,11 @@
 /** What is told of a fleet: machines with Nix 2.8, with Nix 2.34, with ferry alone, and one that is dead. */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { runFerry, runFerryOk } from '../support/ferry-program.ts';
+import { createInterface } from 'node:readline';
+import { ferryBin, ferryEnv, runFerry, runFerryOk } from '../support/ferry-program.ts';
 import { makeDeployables } from '../support/deployable.ts';
 import { hostsLack, startHosts, type TestHost } from '../support/hosts.ts';
 import { makeNixHome } from '../support/nix-home.ts';
@@ -250,6 +253,46 @@ peerTest(
     assert.equal(await needsReboot(), true);
   },
 );
+
+peerTest('an activation that nobody confirms, and one that was cut off', needs, async (nix) => {
+  await using fleet = await startHosts({ hosts: [{ name: 'h1', runs: 'nix-2.34' }] });
+  await using home = makeNixHome(nix('2.34'), {
+    ram: true,
+    env: { NIX_SSHOPTS: fleet.sshOptions },
+  });
+  const [system] = await makeDeployables(home, [{ version: 'v1' }]);
+  const told = async (): Promise<Row | undefined> =>
+    rowsOf(await runFerry(home, ['fleet', 'status', 'ssh://root@h1', '--json']))[0];
+
+  // Whoever deploys is gone at once when it only has to be confirmed.
+  const checks = ['--health-command', 'sleep 60', '--confirm-timeout', '10m'];
+  const words = ['deploy', system?.path ?? '', '--to', 'ssh://root@h1', '--json', ...checks];
+  const deploying = spawn(ferryBin, words, {
+    cwd: home.path,
+    env: ferryEnv(home),
+    detached: true,
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  const gone = once(deploying, 'exit');
+  try {
+    for await (const line of createInterface({ input: deploying.stdout })) {
+      if ((JSON.parse(line) as Row)['phase'] === 'confirming') break;
+    }
+  } finally {
+    process.kill(-(deploying.pid ?? 0), 'SIGKILL');
+  }
+  await gone;
+  const waiting = await told();
+  assert.equal(waiting?.['state'], 'activation-waiting');
+  assert.equal(within(waiting, 'activation', 'newPath'), system?.path);
+
+  await fleet.host('h1').kill();
+  await fleet.host('h1').start();
+  const lost = await told();
+  assert.equal(lost?.['state'], 'activation-lost');
+  const { stdout } = await runFerry(home, ['fleet', 'status', 'ssh://root@h1']);
+  assert.match(stdout, /^h1 .*activation lost .*\n {2}activation of .* was cut off/m);
+});
 
 peerTest('generations of this machine need no host', { nix: ['2.34'] }, async (nix) => {
   await using home = makeNixHome(nix('2.34'), { ram: true });
