@@ -10,6 +10,7 @@ import { parseArgs } from 'node:util';
 import { setCommandStage, type CommandRow, type CommandStage } from './command-row.ts';
 import { ensureSet } from './corpus.ts';
 import { type DeployRow, type DeployStage, setDeployStage } from './deploy-row.ts';
+import { setManyStage, type ManyRow, type ManyStage } from './many-row.ts';
 import { measureInTurn, type Contender } from './measure.ts';
 import type { Row } from './row.ts';
 import { cacheRows } from './rows/cache.ts';
@@ -19,15 +20,17 @@ import { latencyRows } from './rows/latency.ts';
 import { localRows } from './rows/local.ts';
 import { derivationRows } from './rows/derivations.ts';
 import { lookingRows } from './rows/looking.ts';
+import { manyRows } from './rows/many.ts';
 import { memoryRows } from './rows/memory.ts';
 import { sshRows } from './rows/ssh.ts';
 import { verifyRows } from './rows/verify.ts';
 import { ferryProgram, setStage, type ToolName, toolNames } from './stage.ts';
 import { formatBeside, formatHeader, formatRow, type Results } from './table.ts';
 
-const rows: readonly (Row | CommandRow | DeployRow)[] = [
+const rows: readonly (Row | CommandRow | DeployRow | ManyRow)[] = [
   ...localRows,
   ...sshRows,
+  ...manyRows,
   ...cacheRows,
   ...latencyRows,
   ...memoryRows,
@@ -60,14 +63,15 @@ for (const row of rows) {
   const results = await runRow(row, tools);
   console.log(formatRow(row, results));
   known.set(row.name, results);
-  if ('beside' in row) console.log(formatBeside(row.beside, results, known.get(row.beside.row)));
+  if ('beside' in row && row.beside !== undefined)
+    console.log(formatBeside(row.beside, results, known.get(row.beside.row)));
   for (const [tool, result] of results) {
     if ('failure' in result) console.error(`${row.name}: ${tool} failed: ${result.failure}`);
   }
 }
 
 async function runRow(
-  row: Row | CommandRow | DeployRow,
+  row: Row | CommandRow | DeployRow | ManyRow,
   compared: readonly ToolName[],
 ): Promise<Results> {
   await using stage = await setStageOf(row);
@@ -79,8 +83,11 @@ async function runRow(
   return await measureInTurn(contenders, Math.min(rounds, row.roundsMax ?? rounds));
 }
 
-async function setStageOf(row: Row | CommandRow | DeployRow): Promise<DeployStage | CommandStage> {
+async function setStageOf(
+  row: Row | CommandRow | DeployRow | ManyRow,
+): Promise<DeployStage | CommandStage | ManyStage> {
   if ('hostCount' in row) return await setDeployStage(row);
   const set = await ensureSet(row.set, (line) => console.error(line));
+  if ('farEnds' in row) return await setManyStage(row, set);
   return 'command' in row ? await setCommandStage(row, set) : await setStage(row, set);
 }

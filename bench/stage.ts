@@ -64,8 +64,8 @@ export async function setStage(row: Row, set: CorpusSet): Promise<Stage> {
   };
 }
 
-/** Whether memory holds it twice, with a quarter to spare. */
-export function hasRamFor(set: CorpusSet): boolean {
+/** Whether memory holds it and so many copies of it, with a quarter to spare. */
+export function hasRamFor(set: CorpusSet, copies = 1): boolean {
   const { bavail, bsize } = statfsSync(ramDirectory());
-  return bavail * bsize > set.narSizeBytes * 2.5;
+  return bavail * bsize > set.narSizeBytes * (1 + copies) * 1.25;
 }
