@@ -103,13 +103,8 @@ export async function readFleet(
     sshHosts,
     uris,
     wantsConfig: !isTold && !areUris,
-    overrides: {
-      user,
-      // Only these pass the parser.
-      become: become as HostSettings['become'],
-      profile,
-      ...overrides,
-    },
+    // Only these ways to root pass the parser.
+    overrides: { user, become: become as HostSettings['become'], profile, ...overrides },
     signal: context.signal,
     onWarning: (text) => void warnings.push(text),
   });

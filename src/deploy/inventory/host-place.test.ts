@@ -27,7 +27,7 @@ test('what ssh could take for something else is no address', () => {
     'a;b',
     'a?b',
   ];
-  for (const address of [...bad, '$(x)', '`x`', "a'b", '\u200b', 'a'.repeat(256), '1:2:3']) {
+  for (const address of [...bad, '$(x)', '`x`', "a'b", '\u200b', 'a'.repeat(256), '1:2:3', 'a%h']) {
     assert.notEqual(addressFault(address), undefined, JSON.stringify(address));
   }
 });
@@ -108,6 +108,8 @@ test('what is formatted is read as the same by whoever opens stores', () => {
 test('the same machine has the same key, however it is logged in to', () => {
   const key = (uri: string): string => placeKey(parseHostUri(uri));
   assert.equal(key('ssh://root@Host?ssh-key=a'), key('ssh-ng://alice@host?compress=true'));
+  assert.equal(key('ssh://[2001:DB8:0::1]'), key('ssh://[2001:db8::1]'));
+  assert.equal(key('ssh://[fe80::1%25eth0]'), key('ssh://[FE80::1%25eth0]'));
   assert.notEqual(key('ssh://host'), key('ssh://host:2222'));
   assert.notEqual(key('ssh://host'), key('ssh://host?remote-store=/mnt'));
 });

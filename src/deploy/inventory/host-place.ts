@@ -26,7 +26,8 @@ export function addressFault(text: string): string | undefined {
   if (text.length > WORD_MAX) return 'is too long';
   if (text.startsWith('-')) return 'begins with "-"';
   if (UNFIT.test(text)) return 'has a blank or another character that no address has';
-  if (text.includes(':') && !isIPv6(text)) return 'is no IPv6 address, and has a colon';
+  if (/[:%]/.test(text) && !isIPv6(text))
+    return 'is no IPv6 address, and has a colon or percent sign';
   return undefined;
 }
 
@@ -94,5 +95,11 @@ const HOW_PARAMETERS: readonly string[] = [
 export function placeKey({ address, port, parameters }: HostPlace): string {
   const names = [...parameters.keys()].filter((name) => !HOW_PARAMETERS.includes(name)).sort();
   const what = names.map((name) => [name, parameters.get(name)]);
-  return JSON.stringify([address.toLowerCase(), port ?? null, what]);
+  return JSON.stringify([spelledOnce(address), port ?? null, what]);
+}
+
+/** IPv6 addresses have many spellings, names two. */
+function spelledOnce(address: string): string {
+  const isPlain = !isIPv6(address) || address.includes('%');
+  return isPlain ? address.toLowerCase() : new URL(`http://[${address}]`).hostname;
 }

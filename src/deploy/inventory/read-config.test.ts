@@ -82,8 +82,8 @@ const failures: readonly (readonly [string, string])[] = [
     'cannot use the fleet of "ferry.config.ts": hosts.a.confirmTimeout must be a duration',
   ],
   [
-    'export default { hosts: new Map([["a", { port: 1 }]]), defaults: null };',
-    'cannot use the fleet of "ferry.config.ts": defaults must be a table of fields',
+    'export default { hosts: new Map([["a", { port: 1 }]]) };',
+    'cannot use the fleet of "ferry.config.ts": hosts must be a table by name',
   ],
 ];
 

@@ -87,6 +87,14 @@ test('hosts are those that match, and how they are reached is for ssh to say', (
   ]);
 });
 
+test('this machine is meant by its name alone', () => {
+  names('Host localhost lo\n');
+  const found = (pattern: string): string[] =>
+    findSshConfigHosts([pattern], environment(), { systemFile }).map(({ name }) => name);
+  assert.deepEqual(found('lo*'), ['lo']);
+  assert.deepEqual(found('localhost'), ['localhost']);
+});
+
 test('a pattern that no host matches is an error that says what there is', () => {
   names('Host web-1 web-2 db-1\n');
   assert.throws(() => findSshConfigHosts(['x-*'], environment(), { systemFile }), {

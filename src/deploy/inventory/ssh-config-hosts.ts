@@ -37,7 +37,10 @@ export function findSshConfigHosts(
   const names = sshConfigNames(env, options);
   const hosts = new Map<string, FoundHost>();
   for (const pattern of patterns) {
-    const matching = [...names].filter(([name]) => matchesGlob(pattern, name));
+    // ferry goes to "localhost" without ssh: whoever means that says it.
+    const matching = [...names].filter(
+      ([name]) => matchesGlob(pattern, name) && (name !== 'localhost' || pattern === name),
+    );
     if (matching.length === 0) throw noHost(pattern, names);
     for (const [name, file] of matching) {
       hosts.set(name, {

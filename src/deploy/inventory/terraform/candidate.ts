@@ -3,8 +3,8 @@ import { isIPv4, isIPv6 } from 'node:net';
 import type { HostConfig } from '../define-fleet.ts';
 import { addressFault, userFault } from '../host-place.ts';
 import { tagFrom } from '../names.ts';
-import { ownProperty, type AttributePath } from './attribute-path.ts';
-import type { Rule } from './rules.ts';
+import { ownProperty } from './attribute-path.ts';
+import type { Rule, RulePath } from './rules.ts';
 
 /** A host whose name may be another one's too. */
 export interface Candidate {
@@ -23,7 +23,7 @@ export const terraformSource = 'Terraform';
 const TAGS_MAX = 100;
 
 /** The values that a path names. */
-type Read = (path: AttributePath) => readonly unknown[];
+type Read = (path: RulePath) => readonly unknown[];
 
 /** Undefined where it has no address. */
 export function configFrom(read: Read, rule: Rule): HostConfig | undefined {
@@ -40,7 +40,7 @@ export function configFrom(read: Read, rule: Rule): HostConfig | undefined {
 }
 
 /** The first word that one of the paths names. */
-export function textFrom(read: Read, paths: readonly AttributePath[]): string | undefined {
+export function textFrom(read: Read, paths: readonly RulePath[]): string | undefined {
   return paths
     .flatMap(read)
     .find((value): value is string => typeof value === 'string' && value !== '');
@@ -81,6 +81,8 @@ function bare(text: string): string[] {
 /** Not of the machine itself, nor of one link alone. */
 function isUsable(address: string): boolean {
   if (addressFault(address) !== undefined) return false;
+  // Of "localhost" ferry takes it that it needs no ssh.
+  if (/^localhost\.?$/i.test(address)) return false;
   if (isIPv4(address)) return !/^(?:127|0|169\.254)\./.test(address);
   return !isIPv6(address) || !/^(?:::1?$|fe[89ab])/i.test(address);
 }

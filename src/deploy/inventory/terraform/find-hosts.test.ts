@@ -226,10 +226,41 @@ describe('rules', () => {
     ]);
   });
 
-  test('name attributes although they are sensitive', () => {
+  test('name attributes although they are sensitive, and no others', () => {
     const hcloud = readFileSync(new URL('hcloud.tfstate', vectors), 'utf8');
     const found = find(hcloud, parseRuleWord('hcloud_server=ipv4_address'));
-    assert.ok(found.hosts.some(({ config }) => config.address === '203.0.113.77'));
+    assert.deepEqual(rows(found).at(-1), ['secret', '203.0.113.77', 'hcloud_server']);
+    assert.doesNotMatch(JSON.stringify(found), /hunter2|hidden-name/);
+    const named = find(hcloud, { hcloud_server: { address: 'ipv4_address', name: 'name' } });
+    assert.deepEqual(rows(named).at(-1), ['hidden-name', '203.0.113.77', 'hcloud_server']);
+  });
+
+  test('that are said twice are one', () => {
+    const where = { 'tags.Role': 'db' };
+    const found = find(text, parseRuleWord('aws_instance=private_ip'), { aws_instance: { where } });
+    assert.deepEqual(found.hosts, []);
+    const ignored = { aws_instance: { ignore: true } };
+    assert.equal(find(text, parseRuleWord('aws_instance=private_ip'), ignored).hosts.length, 1);
+    assert.equal(find(text, { aws_instance: { name: 'x' } }, ignored).hosts.length, 0);
+  });
+
+  test('find no address in what means this machine', () => {
+    for (const address of [
+      'localhost',
+      'LOCALHOST.',
+      '127.0.0.1',
+      '127.1.2.3',
+      '::1',
+      '0.0.0.0',
+      'fe80::1',
+      '',
+    ]) {
+      assert.deepEqual(
+        find(stateOf('hcloud_server', { ipv4_address: address })).hosts,
+        [],
+        address,
+      );
+    }
   });
 
   test('are refused where they are none', () => {

@@ -1,11 +1,11 @@
 /** The hosts in a state, by the rules: of resources, and of outputs that were named or made for it. */
 import type { FoundHost } from '../inventory.ts';
 import { hostNameFrom } from '../names.ts';
-import { valuesAt, type AttributePath } from './attribute-path.ts';
+import { valuesAt } from './attribute-path.ts';
 import { configFrom, fits, terraformSource, textFrom, type Candidate } from './candidate.ts';
 import { nameHosts } from './name-hosts.ts';
 import { hostsByRule, statedHosts } from './output-hosts.ts';
-import { withoutAddress, type RuleSet } from './rules.ts';
+import { withoutAddress, type RulePath, type RuleSet } from './rules.ts';
 import type { TerraformResource, TerraformState } from './resource.ts';
 
 export interface TerraformHosts {
@@ -59,13 +59,12 @@ function hostOf(resource: TerraformResource, rules: RuleSet): Candidate | string
       ? 'it has no address, which another resource or an output has'
       : undefined;
   }
-  const all = (path: AttributePath): unknown[] => valuesAt(values, path).map(({ value }) => value);
+  const all = ({ path }: RulePath): unknown[] => valuesAt(values, path).map(({ value }) => value);
   if (rule.isIgnored || !fits(all, rule)) return undefined;
-  const open = (path: AttributePath): unknown[] =>
+  const read = ({ path, isExplicit }: RulePath): unknown[] =>
     valuesAt(values, path)
-      .filter(({ at }) => !resource.isSensitive(at))
+      .filter(({ at }) => isExplicit || !resource.isSensitive(at))
       .map(({ value }) => value);
-  const read = rule.isExplicit ? all : open;
   const config = configFrom(read, rule);
   if (config === undefined) {
     return configFrom(all, rule) === undefined

@@ -9,9 +9,9 @@ import { addressFault } from '../host-place.ts';
 import { hostNameFrom, isHostName } from '../names.ts';
 import { respell } from '../respell.ts';
 import { mistakesError, snakeCase, unknownField } from '../spelling.ts';
-import { valuesAt, type AttributePath } from './attribute-path.ts';
+import { valuesAt } from './attribute-path.ts';
 import { configFrom, fits, terraformSource, textFrom, type Candidate } from './candidate.ts';
-import type { Rule } from './rules.ts';
+import type { Rule, RulePath } from './rules.ts';
 
 const HOSTS_MAX = 100_000;
 
@@ -112,11 +112,7 @@ function statedFields(value: unknown, what: string): Stated {
       unknown.map((field) => ({ at: [], what: unknownField(snakeCase(field), known) })),
     );
   }
-  const config = checkHostConfig(fields, options);
-  if (name === undefined && config.address === undefined && config.uri === undefined) {
-    return config;
-  }
-  return { ...config, name };
+  return { ...checkHostConfig(fields, options), name };
 }
 
 export interface RuleOptions {
@@ -133,7 +129,7 @@ export function hostsByRule(
   { name, rule, warn }: RuleOptions,
 ): Candidate[] {
   return elementsOf(value, output, name).flatMap(({ key, value, at }) => {
-    const read = (path: AttributePath): unknown[] =>
+    const read = ({ path }: RulePath): unknown[] =>
       valuesAt(value, path).map((found) => found.value);
     if (!fits(read, rule)) return [];
     const config =

@@ -20,6 +20,7 @@ function write(files: Readonly<Record<string, string>>): void {
 async function* nothing(): AsyncGenerator<Uint8Array> {}
 
 interface Reading {
+  readonly variables?: Readonly<Record<string, string>>;
   readonly bin?: string;
   readonly signal?: AbortSignal;
   readonly timeoutMs?: number;
@@ -28,11 +29,11 @@ interface Reading {
 
 function read(
   path: string,
-  { bin = 'nobin', stdin = nothing(), ...options }: Reading = {},
+  { bin = 'nobin', stdin = nothing(), variables = {}, ...options }: Reading = {},
 ): Promise<string> {
-  const variables = { PATH: `${temp.join(bin)}:/usr/bin:/bin` };
+  const all = { PATH: `${temp.join(bin)}:/usr/bin:/bin`, ...variables };
   const where = path === '-' ? path : temp.join(path);
-  return readTerraform(where, { name: path, stdin, variables, ...options });
+  return readTerraform(where, { name: path, stdin, variables: all, ...options });
 }
 
 test('a file, and stdin', async () => {
@@ -61,6 +62,8 @@ test('of a directory the state in it, of the workspace that is chosen', async ()
     'd/terraform.tfstate.d/prod/terraform.tfstate': 'prod',
   });
   assert.equal(await read('d'), 'prod');
+  assert.equal(await read('d', { variables: { TF_WORKSPACE: 'default' } }), 'default');
+  assert.equal(await read('d', { variables: { TF_DATA_DIR: 'none' } }), 'default');
 });
 
 test('of a directory whose state is elsewhere what the program says', async () => {

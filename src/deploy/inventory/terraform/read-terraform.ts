@@ -4,7 +4,7 @@
  */
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { readConfigText } from '../../../config/read-config-text.ts';
 import { FerryError, isFerryError } from '../../../error.ts';
 import { translateOsError } from '../../../system/os-error.ts';
@@ -36,7 +36,7 @@ export async function readTerraform(path: string, options: ReadTerraformOptions)
     throw translateOsError(error, 'read', options.name);
   }
   if (!isDirectory) return await readStateFile(path, options);
-  const file = stateFileIn(path);
+  const file = stateFileIn(path, options.variables);
   return file === undefined ? await askProgram(path, options) : await readStateFile(file, options);
 }
 
@@ -67,14 +67,18 @@ async function textOf(
 }
 
 /** Of the workspace that is chosen there; undefined where states are kept elsewhere. */
-function stateFileIn(directory: string): string | undefined {
-  const inside = join(directory, '.terraform');
+function stateFileIn(
+  directory: string,
+  variables: ReadTerraformOptions['variables'],
+): string | undefined {
+  const inside = resolve(directory, variables['TF_DATA_DIR'] || '.terraform');
   const backend = readConfigText(join(inside, 'terraform.tfstate'));
   if (backend.state === 'read' && isElsewhere(backend.text)) return undefined;
   const chosen = readConfigText(join(inside, 'environment'));
-  const workspace = chosen.state === 'read' ? chosen.text.trim() : '';
+  const workspace =
+    variables['TF_WORKSPACE'] || (chosen.state === 'read' ? chosen.text.trim() : '') || 'default';
   const file =
-    workspace === '' || workspace === 'default'
+    workspace === 'default'
       ? join(directory, 'terraform.tfstate')
       : join(directory, 'terraform.tfstate.d', workspace, 'terraform.tfstate');
   return existsSync(file) ? file : undefined;

@@ -6,17 +6,23 @@ import { FerryError } from '../../../error.ts';
 import type { TerraformRule } from '../define-fleet.ts';
 import { parseAttributePath, type AttributePath } from './attribute-path.ts';
 
+export interface RulePath {
+  readonly path: AttributePath;
+  /** A person wrote it: what it names is used although it may be marked as sensitive. */
+  readonly isExplicit: boolean;
+}
+
 /** A rule with its paths taken apart. Of each list the first that names something counts. */
 export interface Rule {
-  readonly address: readonly AttributePath[];
-  readonly name: readonly AttributePath[];
+  readonly address: readonly RulePath[];
+  readonly name: readonly RulePath[];
   /** All of them count. */
-  readonly tags: readonly AttributePath[];
-  readonly user: AttributePath | undefined;
-  readonly port: AttributePath | undefined;
-  readonly where: readonly (readonly [AttributePath, string])[];
+  readonly tags: readonly RulePath[];
+  readonly user: RulePath | undefined;
+  readonly port: RulePath | undefined;
+  readonly where: readonly (readonly [RulePath, string])[];
   readonly isIgnored: boolean;
-  /** A person wrote it: what it names is used although it may be marked as sensitive. */
+  /** A person wrote some of it. */
   readonly isExplicit: boolean;
 }
 
@@ -124,7 +130,7 @@ export function makeRules(given: readonly Readonly<Record<string, TerraformRule>
       const isOutput = key.startsWith(OUTPUT);
       const name = isOutput ? key.slice(OUTPUT.length) : key;
       const map = isOutput ? outputs : types;
-      const before = map.get(name) ?? (isOutput ? ruleOf(OUTPUT_RULE, false) : undefined);
+      const before = map.get(name) ?? ruleOf(isOutput ? OUTPUT_RULE : {}, false);
       map.set(name, merged(rule, before));
     }
   }
@@ -133,37 +139,35 @@ export function makeRules(given: readonly Readonly<Record<string, TerraformRule>
 
 function ruleOf(rule: TerraformRule, isExplicit: boolean): Rule {
   const { name = 'name', tags = 'tags', user, port, where = {}, ignore = false } = rule;
+  const pathOf = (path: string): RulePath => ({ path: parseAttributePath(path), isExplicit });
+  const pathsOf = (paths: string | readonly string[] | undefined): RulePath[] =>
+    (typeof paths === 'string' ? [paths] : (paths ?? [])).map(pathOf);
   return {
     address: pathsOf(rule.address),
     name: pathsOf(name),
     tags: pathsOf(tags),
-    user: user === undefined ? undefined : parseAttributePath(user),
-    port: port === undefined ? undefined : parseAttributePath(port),
-    where: Object.entries(where).map(
-      ([path, value]) => [parseAttributePath(path), String(value)] as const,
-    ),
+    user: user === undefined ? undefined : pathOf(user),
+    port: port === undefined ? undefined : pathOf(port),
+    where: Object.entries(where).map(([path, value]) => [pathOf(path), String(value)] as const),
     isIgnored: ignore,
     isExplicit,
   };
 }
 
 /** What a person leaves open stays as it was. */
-function merged(rule: TerraformRule, before: Rule | undefined): Rule {
+function merged(rule: TerraformRule, before: Rule): Rule {
   const own = ruleOf(rule, true);
-  if (before === undefined) return own;
   return {
-    ...own,
     address: rule.address === undefined ? before.address : own.address,
     name: rule.name === undefined ? before.name : own.name,
     tags: rule.tags === undefined ? before.tags : own.tags,
     user: own.user ?? before.user,
     port: own.port ?? before.port,
+    where: rule.where === undefined ? before.where : own.where,
+    // Who says where the address is wants it.
+    isIgnored: rule.ignore ?? (rule.address === undefined && before.isIgnored),
+    isExplicit: true,
   };
-}
-
-function pathsOf(paths: string | readonly string[] | undefined): AttributePath[] {
-  if (paths === undefined) return [];
-  return (typeof paths === 'string' ? [paths] : paths).map(parseAttributePath);
 }
 
 /**
