@@ -8,7 +8,7 @@ import {
   type HostStatus,
   type WantedPath,
 } from '../../deploy/fleet-status.ts';
-import { printStorePath } from '../../format/store-path.ts';
+import { printStorePath, type StoreDir } from '../../format/store-path.ts';
 import { askHosts } from '../ask-hosts.ts';
 import { defineCommand, type Command } from '../command.ts';
 import { say, type CommandContext } from '../context.ts';
@@ -103,12 +103,18 @@ async function wantedBy(
 ): Promise<Map<Host, WantedPath>> {
   const wanted = new Map<Host, WantedPath>();
   if (hosts.every(({ closure }) => closure === undefined)) return wanted;
-  const source = await session.openExisting(undefined);
-  const paths = new DeployPaths(context, session, source, { build: false });
+  const openHere = async (): Promise<{ storeDir: StoreDir; paths: DeployPaths }> => {
+    const source = await session.openExisting(undefined);
+    const paths = new DeployPaths(context, session, source, { build: false });
+    return { storeDir: source.storeDir, paths };
+  };
+  const opening = openHere();
   for (const host of hosts) {
     if (host.closure === undefined) continue;
     try {
-      wanted.set(host, { path: printStorePath(source.storeDir, await paths.closureOf(host)) });
+      // It may be that this machine has no store: then that is told of each host.
+      const { storeDir, paths } = await opening;
+      wanted.set(host, { path: printStorePath(storeDir, await paths.closureOf(host)) });
     } catch (error) {
       context.signal.throwIfAborted();
       // The others can be told of all the same, and what this one runs too.

@@ -152,9 +152,10 @@ function problemLines(hosts: readonly HostState[], options: DeploySummaryOptions
   for (const group of groupByProblem(failed)) {
     const names = group.map(({ host }) => lineText(host));
     const [first] = group;
-    const [headline = '', ...others] = describeError(errorOf(group), { verbosity, mark });
     lines.push('', ...namesLines(names, { width, paint }));
-    lines.push(`  ${headline}`, ...others.map((line) => `  ${line}`));
+    for (const line of describeError(errorOf(group), { verbosity, mark })) {
+      lines.push(`  ${line.replaceAll('\n', '\n  ')}`);
+    }
     for (const line of first?.lastLines ?? []) lines.push(`  ${paint('dim', '│')} ${line}`);
   }
   return lines.length === 0 ? [] : [...lines, ''];

@@ -62,7 +62,9 @@ export class GenerationsReport {
     await this.#tell(owner, { error: jsonError(error) }, () => [
       ...this.#separator(),
       paint('bold', `${nameOf(owner)}:`),
-      ...describeError(error, { verbosity, mark }).map((line) => `  ${line}`),
+      ...describeError(error, { verbosity, mark }).map(
+        (line) => `  ${line.replaceAll('\n', '\n  ')}`,
+      ),
     ]);
   }
 

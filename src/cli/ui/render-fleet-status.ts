@@ -58,7 +58,7 @@ export function statusHeader(columns: StatusColumns): string {
 
 /** A row, and below it what people must know of this host. */
 export function statusLines(status: HostStatus, columns: StatusColumns): string[] {
-  const { paint, now, width } = columns;
+  const { paint, now } = columns;
   const { text, look } = STANDINGS[status.standing];
   const { generation, sinceMs, facts, path } = status;
   const texts = {
@@ -68,9 +68,9 @@ export function statusLines(status: HostStatus, columns: StatusColumns): string[
     runs: path === undefined ? '' : lineText(nameOfPrinted(path)),
   };
   const standing = paint(look, text) + ' '.repeat(STANDING - text.length);
-  const details = detailsOf(status, columns).map((line) => `  ${line}`);
+  const details = detailsOf(status, columns).map((line) => `  ${line.replaceAll('\n', '\n  ')}`);
   const first = row(lineText(status.host), standing, texts, columns);
-  return [first, ...details.map((line) => (Number.isFinite(width) ? line : line.trimEnd()))];
+  return [first, ...details];
 }
 
 interface RowTexts {
