@@ -15,6 +15,7 @@ import { registrationTarget } from './registration.ts';
 import { s3Target } from './s3.ts';
 import { serveTargets } from './serve.ts';
 import { shellTargets } from './shell.ts';
+import { surveyTarget } from './survey.ts';
 import { textTargets } from './texts.ts';
 import { workerTargets } from './worker.ts';
 
@@ -34,6 +35,7 @@ export const fuzzTargets: readonly FuzzTarget[] = [
   ...cacheTargets,
   ...serveTargets,
   ...shellTargets,
+  surveyTarget,
   ...textTargets,
   ...workerTargets,
 ];

@@ -58,8 +58,8 @@ async function ask(
     signal?.throwIfAborted();
     return typed;
   } finally {
-    show('\r\n');
     restore();
+    show('\n');
     process.off('exit', restore);
     signal?.removeEventListener('abort', onAbort);
     terminal.destroy();

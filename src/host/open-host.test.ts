@@ -1,17 +1,19 @@
 /** On this machine itself, which is reached without ssh and is a host like any other. */
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { after, before, test } from 'node:test';
 import { readEnvironment } from '../config/environment.ts';
 import { isFerryError } from '../error.ts';
 import type { HostConnection } from './host-connection.ts';
 import { openHost } from './open-host.ts';
 
 const env = readEnvironment({ PATH: '/usr/local/bin:/usr/bin:/bin', HOME: '/nonexistent' });
-const open = (): Promise<HostConnection> =>
-  openHost({ name: 'here', uri: 'ssh://localhost', becomeRoot: 'never' }, { env });
+let host: HostConnection;
+before(async () => {
+  host = await openHost({ name: 'here', uri: 'ssh://localhost', becomeRoot: 'never' }, { env });
+});
+after(() => host[Symbol.asyncDispose]());
 
 test('a script gets its arguments, an empty stdin, and its output comes apart', async () => {
-  await using host = await open();
   const args = ["it's", '', '$HOME `x` "y" \\', 'two\nlines', '--', '-n'];
   const script = 'printf "[%s]" "$@"; cat; echo said >&2; exit 7';
   assert.deepEqual(await host.run(script, { args }), {
@@ -22,7 +24,6 @@ test('a script gets its arguments, an empty stdin, and its output comes apart', 
 });
 
 test('a script may end as it likes', async () => {
-  await using host = await open();
   for (const [script, status] of [
     ['true', 0],
     ['false', 1],
@@ -39,7 +40,6 @@ test('a script may end as it likes', async () => {
 });
 
 test('a script may be longer than any command line, and no process shows it', async () => {
-  await using host = await open();
   const secret = 'a-word-that-nobody-sees';
   const script = `# ${secret} ${'x'.repeat(500_000)}\ncat /proc/*/cmdline 2>/dev/null | tr '\\0' ' ' | grep -c ${secret.slice(0, 6)}''${secret.slice(6)}`;
   const { stdout } = await host.run(script, { args: [secret] });
@@ -48,7 +48,6 @@ test('a script may be longer than any command line, and no process shows it', as
 });
 
 test('lines are told as they come, and what is kept has a limit', async () => {
-  await using host = await open();
   const lines: string[] = [];
   const { stdout } = await host.run('echo one; printf "two\\nthree"; echo; printf last', {
     onLine: (line) => lines.push(line),
@@ -63,19 +62,16 @@ test('lines are told as they come, and what is kept has a limit', async () => {
 });
 
 test('what it says on stderr is fit for a terminal', async () => {
-  await using host = await open();
   const { stderr } = await host.run('printf "\\033[31mred\\033[0m\\007\\n" >&2');
   assert.equal(stderr, 'red');
 });
 
 test('what a script leaves running is not waited for', async () => {
-  await using host = await open();
   const { status, stdout } = await host.run('setsid sleep 5 & echo done');
   assert.deepEqual([status, stdout], [0, 'done\n']);
 });
 
 test('a script that takes too long is ended, with all that it started', async () => {
-  await using host = await open();
   const mark = `${process.pid}${Date.now() % 1000}`;
   await assert.rejects(
     host.run(`sleep 30.${mark} & sleep 30.${mark}`, { timeoutMs: 100 }),
@@ -88,7 +84,6 @@ test('a script that takes too long is ended, with all that it started', async ()
 });
 
 test('an error of who listens is passed on, and ends the script', async () => {
-  await using host = await open();
   const error = new Error('not that');
   const listen = (): never => {
     throw error;
@@ -98,7 +93,6 @@ test('an error of who listens is passed on, and ends the script', async () => {
 });
 
 test('an abort is passed on as it is', async () => {
-  await using host = await open();
   const stop = new AbortController();
   const reason = new Error('enough');
   const running = host.run('echo begun; sleep 30', {
@@ -110,14 +104,12 @@ test('an abort is passed on as it is', async () => {
 });
 
 test('many scripts run at once', async () => {
-  await using host = await open();
   const runs = Array.from({ length: 12 }, (_, n) => host.run('echo "$1"', { args: [String(n)] }));
   const said = (await Promise.all(runs)).map(({ stdout }) => Number(stdout));
   assert.deepEqual(said, [...said.keys()]);
 });
 
 test('this machine is surveyed like any other', async () => {
-  await using host = await open();
   const { system, user, bootId, freeBytes, clockSkewMs } = host.facts;
   assert.match(system, /^\w+-(?:linux|darwin)$/);
   assert.equal(user, (await host.run('id -un')).stdout.trim());

@@ -9,10 +9,10 @@
 import { FerryError } from '../error.ts';
 import { WAIT_MS_MAX } from '../system/pause.ts';
 import { quoteShellWord } from '../system/shell-words.ts';
-import { plainText } from '../wire/transport.ts';
 import { makeMark, writeAnyway, type Session, type SessionRequest } from './begin-session.ts';
 import type { HostRun, HostRunOptions } from './host-connection.ts';
 import { lost } from './host-login.ts';
+import { ScriptStderr, ScriptStdout } from './script-output.ts';
 import { sessionError } from './session-error.ts';
 
 /** Begins a session as the user who is to run it. */
@@ -27,14 +27,6 @@ export interface ScriptScene {
 }
 
 const defaultTimeoutMs = 60_000;
-const stdoutMax = 1 << 20;
-const stderrMax = 16 << 10;
-/** Of one line that is told. */
-const lineMax = 64 << 10;
-/** Lines of stderr that are kept. */
-const linesMax = 40;
-/** What a script left running may hold its stdout open: a silence of so long after its end is the end of that too. */
-const lingerMs = 500;
 
 /** @throws FerryError `unavailable`, `denied`, `not-found`; `signal.reason` */
 export async function runScript(
@@ -45,13 +37,8 @@ export async function runScript(
   const { signal, timeoutMs = defaultTimeoutMs, onLine } = options;
   signal?.throwIfAborted();
   const endMark = makeMark();
-  let linger: NodeJS.Timeout | undefined;
-  const stderr = new ScriptStderr(endMark, () => waitForSilence());
-  const waitForSilence = (): void => {
-    if (stderr.status === undefined) return;
-    clearTimeout(linger);
-    linger = setTimeout(() => stop(), lingerMs);
-  };
+  const stdout = new ScriptStdout(endMark, onLine);
+  const stderr = new ScriptStderr(endMark);
   const text = Buffer.from(withArguments(script, options.args ?? []));
   const session = await scene.begin(
     { line: scene.setUp + lineFor(text.length, endMark), onStderr: (more) => stderr.take(more) },
@@ -70,17 +57,21 @@ export async function runScript(
   try {
     signal?.throwIfAborted();
     await writeAnyway(session, text);
-    const stdout = await readStdout(session, onLine, waitForSilence);
+    await readAll(session, stdout);
+    const ended = session.exited.then(() => session.ending());
     // The last of stderr may come after the last of stdout.
-    const ending = await session.ending();
+    await Promise.race([stderr.ended, ended]);
     signal?.throwIfAborted();
     const { status } = stderr;
-    if (status !== undefined) return { status, stdout, stderr: stderr.lastLines() };
+    if (status !== undefined) {
+      await session.close();
+      return { status, stdout: stdout.text, stderr: stderr.lastLines() };
+    }
+    const ending = await ended;
     if (isLate) throw tooLate(scene.name, timeoutMs);
     throw session.hasBegun ? lost(scene.name) : sessionError(scene.name, ending, session.noise);
   } finally {
     clearTimeout(timer);
-    clearTimeout(linger);
     signal?.removeEventListener('abort', stop);
     await session.abort();
   }
@@ -105,71 +96,19 @@ function lineFor(sizeBytes: number, endMark: string): string {
     '(eval "$ferry_script")',
     'ferry_status=$?',
     'kill $ferry_watch 2>/dev/null',
-    `echo "${endMark} $ferry_status" >&2`,
+    `echo ${endMark}`,
+    `echo ${endMark} $ferry_status >&2`,
     'exit $ferry_status',
   ].join(';');
 }
 
-/** What it prints on stderr, up to the line of ours that tells its status. */
-class ScriptStderr {
-  readonly #mark: string;
-  #text = '';
-  #status: number | undefined;
-  readonly #onEnd: () => void;
-
-  /** @param onEnd is called when the script is through; never where it doesn't come to that. */
-  constructor(mark: string, onEnd: () => void) {
-    this.#mark = mark;
-    this.#onEnd = onEnd;
-  }
-
-  get status(): number | undefined {
-    return this.#status;
-  }
-
-  take(more: string): void {
-    if (this.#status !== undefined) return;
-    this.#text = (this.#text + more).slice(-stderrMax);
-    const at = this.#text.indexOf(this.#mark);
-    const end = at < 0 ? -1 : this.#text.indexOf('\n', at);
-    if (end < 0) return;
-    const status = this.#text.slice(at + this.#mark.length, end).trim();
-    this.#text = this.#text.slice(0, at);
-    this.#status = /^\d{1,3}$/.test(status) ? Number(status) : 255;
-    this.#onEnd();
-  }
-
-  lastLines(): string {
-    return plainText(this.#text).trim().split('\n').slice(-linesMax).join('\n');
-  }
-}
-
-async function readStdout(
-  session: Session,
-  onLine: ((line: string) => void) | undefined,
-  onChunk: () => void,
-): Promise<string> {
-  const decoder = new TextDecoder();
-  let kept = '';
-  let line = '';
-  const take = (text: string): void => {
-    if (kept.length < stdoutMax) kept += text.slice(0, stdoutMax - kept.length);
-    if (onLine === undefined) return;
-    const lines = (line + text).split('\n');
-    line = lines.pop() ?? '';
-    for (const whole of lines) onLine(whole);
-    if (line.length > lineMax) {
-      onLine(line);
-      line = '';
-    }
-  };
+/** Up to its end; not further, where what it left running has the same stdout. */
+async function readAll(session: Session, stdout: ScriptStdout): Promise<void> {
   for await (const chunk of untilGone(session.readable)) {
-    onChunk();
-    take(decoder.decode(chunk, { stream: true }));
+    stdout.take(chunk);
+    if (stdout.isWhole) return;
   }
-  take(decoder.decode());
-  if (line !== '') onLine?.(line);
-  return kept;
+  stdout.end();
 }
 
 /** Where it breaks off, why is known to the caller. */

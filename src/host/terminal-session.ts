@@ -73,7 +73,6 @@ export async function beginOnTerminal(
 
 /** The process that carries the data, which takes the other one with it. */
 function joined(pipes: RunningProcess, both: AsyncDisposable, session: Session): Session {
-  void pipes.exited.then(() => both[Symbol.asyncDispose]());
   return {
     ...session,
     get isRunning() {
