@@ -5,7 +5,12 @@
 import { stripVTControlCharacters } from 'node:util';
 import { displayWidth } from './display-width.ts';
 import type { OrderedOutput } from './ordered-output.ts';
-import { isTerminalTaken, leaveTerminal, standOnTerminal } from './terminal-turn.ts';
+import {
+  isTerminalTaken,
+  leaveTerminal,
+  standOnTerminal,
+  whenTerminalIsFree,
+} from './terminal-turn.ts';
 
 const HIDE_CURSOR = '\u001b[?25l';
 const SHOW_CURSOR = '\u001b[?25h';
@@ -38,10 +43,15 @@ export class LiveLines {
 
   /** A line that stays, above those that change. It may be wider than the terminal. */
   print(line: string): void {
-    // Begun at the left where a question stands before it.
-    if (isTerminalTaken()) this.#output.line(`\r${CLEAR_LINE_END}${line}`);
-    else if (this.#standing.length === 0) this.#output.line(line);
-    else this.#write(`${line}${CLEAR_LINE_END}\n`, this.#standing);
+    if (this.#standing.length > 0) this.#write(`${line}${CLEAR_LINE_END}\n`, this.#standing);
+    else whenTerminalIsFree(() => this.#output.line(line));
+  }
+
+  /** Takes the lines away while somebody is asked something. */
+  async makeRoom(): Promise<void> {
+    this.clear();
+    // Where nobody takes it any more, nobody sees the question either.
+    await this.#output.settled().catch(() => {});
   }
 
   /** Takes the lines away. */
