@@ -2,7 +2,7 @@
  * Loads `ferry.config.ts`: code of the user's, run by Node, which takes the types out. `nix-ferry` in it is this very
  * program, whether or not it is installed beside the file.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { registerHooks } from 'node:module';
 import { basename, dirname } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -35,7 +35,8 @@ export async function loadConfigModule(
   }, timeoutMs);
   const stop = signal === undefined ? limit.signal : AbortSignal.any([signal, limit.signal]);
   try {
-    const value = await untilAborted(evaluate(file, name), stop);
+    // Node knows it by its real path, and errors name that.
+    const value = await untilAborted(evaluate(realpathSync(file), name), stop);
     return checkFleetConfig(value, { what: `fleet of "${name}"`, spell: asWritten });
   } finally {
     clearTimeout(timer);
@@ -43,9 +44,10 @@ export async function loadConfigModule(
 }
 
 async function evaluate(file: string, name: string): Promise<unknown> {
-  const hooks = registerHooks({ resolve: resolveImport });
+  const { href } = pathToFileURL(file);
+  const hooks = registerHooks({ resolve: resolveFor(href) });
   try {
-    const module = (await import(pathToFileURL(file).href)) as Readonly<Record<string, unknown>>;
+    const module = (await import(href)) as Readonly<Record<string, unknown>>;
     if (!('default' in module)) {
       throw new FerryError('usage', `cannot use the fleet of "${name}": it has no default export`, {
         hint: 'it is written: export default defineFleet({ hosts: { … } })',
@@ -66,15 +68,19 @@ async function evaluate(file: string, name: string): Promise<unknown> {
 
 type ResolveHook = NonNullable<Parameters<typeof registerHooks>[0]['resolve']>;
 
-const resolveImport: ResolveHook = (specifier, context, nextResolve) => {
-  if (specifier === 'nix-ferry') return { url: libraryUrl(), shortCircuit: true };
-  const resolved = nextResolve(specifier, context);
-  // Without a package.json beside it Node would have to find out, and say so.
-  const isUntold = /^file:.*\.ts$/.test(resolved.url) && resolved.format !== 'commonjs-typescript';
-  return isUntold && !resolved.url.includes('/node_modules/')
-    ? { ...resolved, format: 'module-typescript' }
-    : resolved;
-};
+function resolveFor(entryUrl: string): ResolveHook {
+  return (specifier, context, nextResolve) => {
+    if (specifier === 'nix-ferry') return { url: libraryUrl(), shortCircuit: true };
+    const resolved = nextResolve(specifier, context);
+    const { url, format } = resolved;
+    const isTypeScript = /\.m?ts$/.test(url);
+    // It is a module whatever a package.json near it says of its own package. Of TypeScript beside it Node would have to
+    // find out what it is, and say so.
+    const isUntold = isTypeScript && url.startsWith('file:') && format !== 'commonjs-typescript';
+    if (url !== entryUrl && (!isUntold || url.includes('/node_modules/'))) return resolved;
+    return { ...resolved, format: isTypeScript ? 'module-typescript' : 'module' };
+  };
+}
 
 /** Of a checkout its sources; of what is published the library; else all that a configuration needs to have. */
 function libraryUrl(): string {

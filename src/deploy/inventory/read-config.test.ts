@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmodSync, chownSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
 import { makeTempDirectory } from '../../../test/support/temp.ts';
@@ -55,6 +55,28 @@ test('a fleet may be a promise or a function, and JavaScript', async () => {
   assert.deepEqual(await read(dir, 'ferry.config.mjs'), fleet);
 });
 
+test('it is a module whatever package it lies in, and Node has nothing to say about it', async () => {
+  const text = `import { defineFleet } from 'nix-ferry'; export default defineFleet({ hosts: { a: {} } });`;
+  const warnings: string[] = [];
+  const onWarning = ({ message }: Error): void => void warnings.push(message);
+  process.on('warning', onWarning);
+  for (const manifest of ['{}', '{"type":"commonjs"}', '{"type":"module"}']) {
+    for (const name of [
+      'ferry.config.ts',
+      'ferry.config.mts',
+      'ferry.config.js',
+      'ferry.config.mjs',
+    ]) {
+      const dir = directory({ [name]: text, 'package.json': manifest });
+      assert.deepEqual(await read(dir, name), { hosts: { a: {} } }, `${name} ${manifest}`);
+    }
+  }
+  // Warnings come a moment later.
+  await new Promise((resolve) => setImmediate(resolve));
+  process.off('warning', onWarning);
+  assert.deepEqual(warnings, []);
+});
+
 const failures: readonly (readonly [string, string])[] = [
   [
     'const x = 1;\nthrow new Error("no machines");',
@@ -102,6 +124,19 @@ test('an error in a file that it imports names that file', async () => {
   await assert.rejects(load('import "./parts/machines.ts"; export default {};', files), {
     message: 'cannot run "ferry.config.ts": parts/machines.ts:3:7: bad',
   });
+});
+
+test('one that a link leads to has its own neighbours, and errors name them', async () => {
+  const real = directory({
+    'fleet.ts': `import { a } from './a.ts'; export default { hosts: a };`,
+    'a.ts': 'export const a = { b: {} };',
+    'bad.ts': 'throw new Error("bad")',
+  });
+  const dir = directory({});
+  symlinkSync(join(real, 'fleet.ts'), join(dir, 'ferry.config.ts'));
+  symlinkSync(join(real, 'bad.ts'), join(dir, 'bad.ts'));
+  assert.deepEqual(await read(dir, 'ferry.config.ts'), { hosts: { b: {} } });
+  await assert.rejects(read(dir, 'bad.ts'), { message: 'cannot run "bad.ts": bad.ts:1:7: bad' });
 });
 
 test('one that never ends is left, at the limit or when told', async () => {
