@@ -2,6 +2,7 @@
  * Keeps a shell on a host that is reached by ssh: makes its links there, by what the host has for it. Root's go where
  * every user finds them, others' below the home directory.
  */
+import { parseStoreUri } from '../config/store-uri.ts';
 import { FerryError } from '../error.ts';
 import { printStorePath, type StoreDir } from '../format/store-path.ts';
 import type { HostConnection } from '../host/host-connection.ts';
@@ -18,13 +19,15 @@ export interface RootedShell {
 }
 
 /**
- * `$1` is the name, `$2` the derivation, further ones the inputs. What is there already is left as it is. Where the store
- * lies elsewhere than its paths say (a root of its own), only Nix knows where its roots go.
+ * `$1` is the store that is meant there where that isn't the usual one, `$2` the name, `$3` the derivation, further ones the
+ * inputs. What is there already is left as it is. Where the store lies elsewhere than its paths say (a root of its own), only
+ * Nix knows where its roots go. A link to a directory must be replaced by `ln -n`: `mv` would move into that directory.
  */
 const SCRIPT = `set -eu
-name=$1
-drv=$2
-shift 2
+elsewhere=$1
+name=$2
+drv=$3
+shift 3
 case \${XDG_STATE_HOME-} in
   /*) state=$XDG_STATE_HOME ;;
   *) state=$HOME/.local/state ;;
@@ -32,7 +35,7 @@ esac
 directory=$state/ferry/shells/$name
 direct=
 gcroots=\${NIX_STATE_DIR:-/nix/var/nix}/gcroots
-if [ "$(id -u)" = 0 ] && [ -e "$drv" ] && [ -d "$gcroots" ]; then
+if [ -z "$elsewhere" ] && [ "$(id -u)" = 0 ] && [ -e "$drv" ] && [ -d "$gcroots" ]; then
   directory=$gcroots/ferry-shells/$name
   direct=yes
 fi
@@ -46,10 +49,6 @@ is_there() {
   done
   [ ! -h "$(link $number)" ]
 }
-replace() {
-  ln -s "$2" "$1.new.$$"
-  mv -f "$1.new.$$" "$1"
-}
 echo "directory=$directory"
 if is_there "$@"; then
   echo there=yes
@@ -59,12 +58,12 @@ mkdir -p "$directory"
 if [ -n "$direct" ]; then
   number=1
   for path; do
-    replace "$(link $number)" "$path"
+    ln -sfn "$path" "$(link $number)"
     number=$((number + 1))
   done
-  replace "$directory/${derivationLink}" "$drv"
+  ln -sfn "$drv" "$directory/${derivationLink}"
 else
-  [ $# = 0 ] || NIX_STORE --realise --add-root "$directory/${inputLink}" --indirect "$@" >/dev/null
+  [ $# = 0 ] || NIX_STORE \${elsewhere:+--store "$elsewhere"} --realise --add-root "$directory/${inputLink}" --indirect "$@" >/dev/null
   ADD_DERIVATION >/dev/null
 fi
 number=$(($# + 1))
@@ -83,8 +82,10 @@ export async function rootShellOnHost(
   { signal }: { readonly signal?: AbortSignal | undefined } = {},
 ): Promise<RootedShell> {
   const paths = [closure.drv, ...closure.inputs].map((path) => printStorePath(storeDir, path));
+  const elsewhere = parseStoreUri(host.host.uri).parameters.get('remote-store') ?? '';
   const script = scriptFor(host.host.name, host.facts);
-  const { status, stdout, stderr } = await host.run(script, { args: [name, ...paths], signal });
+  const args = [elsewhere, name, ...paths];
+  const { status, stdout, stderr } = await host.run(script, { args, signal });
   const values = new Map(stdout.split('\n').map((line) => [line.split('=', 1)[0], line]));
   const directory = values.get('directory')?.slice('directory='.length);
   if (status !== 0 || directory === undefined) {
@@ -106,9 +107,10 @@ function scriptFor(name: string, { nixStore, ferryVersion }: HostFacts): string 
   // Nix makes roots of derivations when it evaluates; importing one is all that there is to evaluate.
   const isNix = program.endsWith('nix-store');
   const instantiate = quoteShellWord(program.replace(/nix-store$/, 'nix-instantiate'));
+  const store = '${elsewhere:+--store "$elsewhere"}';
   const add = isNix
-    ? `${instantiate} --add-root "$directory/${derivationLink}" --indirect -E '{ drv }: import (/. + drv)' --argstr drv "$drv"`
-    : `${quoteShellWord(program)} store add-root "$directory/${derivationLink}" "$drv"`;
+    ? `${instantiate} ${store} --add-root "$directory/${derivationLink}" --indirect -E '{ drv }: import (/. + drv)' --argstr drv "$drv"`
+    : `${quoteShellWord(program)} store add-root ${store} "$directory/${derivationLink}" "$drv"`;
   if (!isNix && ferryVersion === undefined) {
     throw new FerryError('unsupported', `"${name}" has no program to keep a derivation with`);
   }

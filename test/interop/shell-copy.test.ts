@@ -81,6 +81,12 @@ async function collect(host: TestHost): Promise<void> {
   await host.execOk(program ? ['nix-store', '--gc'] : ['ferry', 'gc']);
 }
 
+async function verify(host: TestHost): Promise<void> {
+  const program = (await host.exec(['sh', '-c', 'command -v nix-store'])).status === 0;
+  const nix = ['nix-store', '--verify', '--check-contents'];
+  await host.execOk(program ? nix : ['ferry', 'verify', '--all', '--no-trust']);
+}
+
 for (const runs of ['nix-2.34', 'nix-2.26', 'nix-2.8', 'ferry'] as const) {
   peerTest(`a shell copied to a machine that runs ${runs}`, needs, async (nix, context) => {
     await using home = makeNixHome(nix('2.34'), { settings: { 'require-sigs': 'false' } });
@@ -119,6 +125,14 @@ for (const runs of ['nix-2.34', 'nix-2.26', 'nix-2.8', 'ferry'] as const) {
         const again = await copyOk(source, words, { fleet });
         assert.deepEqual(again.commands, commands);
         assert.match(again.talk, /kept there already/);
+        // Another one under its name, whose links are others and fewer, and it again.
+        const other = source.fixture.bash.replace(/\/bin\/bash$/, '');
+        await copyOk(source, [other, ...words.slice(1)], { fleet });
+        const back = await copyOk(source, words, { fleet });
+        assert.doesNotMatch(back.talk, /kept there already/);
+        await collect(host);
+        await enter();
+        await verify(host);
       });
     }
   });

@@ -3,6 +3,7 @@ import { printStorePath } from '../../format/store-path.ts';
 import { nixShellCommand, rootsOf } from '../../shell/build-closure.ts';
 import { quoteShellWord } from '../../system/shell-words.ts';
 import { say, type CommandContext } from '../context.ts';
+import { printable } from '../errors.ts';
 import type { CopiedShell } from '../run-shell-copy.ts';
 
 export async function tellShellCopied(
@@ -34,7 +35,7 @@ export async function tellShellCopied(
           `${rooted.wasThere ? 'kept there already' : 'kept there'} by the links in ${rooted.directory}`,
           commands.length > 1 ? 'to enter it there, either of:' : 'to enter it there:',
         ];
-  for (const line of lines) await say(context, line);
+  for (const line of lines) await say(context, printable(line));
   for (const command of commands) await context.stdout.write(`${command}\n`);
 }
 
