@@ -17,7 +17,7 @@ export const activationOptions = {
     value: 'COMMAND',
   },
   action: {
-    help: 'of a NixOS system: switch (default), boot (from the next start on), test (no new generation), dry-activate',
+    help: 'of a NixOS system, instead of switch: boot takes effect at the next start, test makes no generation',
     value: 'ACTION',
     choices: ['switch', 'boot', 'test', 'dry-activate'],
   },
