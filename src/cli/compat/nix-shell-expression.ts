@@ -29,7 +29,7 @@ export async function evaluateShell(
   const isFile = !hasPackages && !hasExpressions && !readsStdin;
   const [file, ...files] = isFile ? filesOf(directory, paths) : [];
   if (file?.startsWith('/') === true && files.length === 0 && more.length === 0) {
-    const given = wanted.arguments;
+    const given = withoutShellFlag(wanted.arguments);
     const words = { file, attribute, arguments: given, lookup, storeUri };
     return await instantiateShell(context, store, words);
   }
@@ -55,6 +55,11 @@ export async function evaluateShell(
   if (others.length > 0) throw nixUsage(PROGRAM, 'nix-shell requires a single derivation');
   // An output that isn't the first one is told of as "x.drv!dev".
   return parseStorePath(store.storeDir, drv.replace(/!.*$/, ''));
+}
+
+/** That it is a shell is not for the words to say: nix-shell passes over an argument of that name. */
+function withoutShellFlag(words: readonly string[]): string[] {
+  return words.filter((_, at) => words[at - (at % 3) + 1] !== 'inNixShell');
 }
 
 /** What nix-shell makes of `-p`: an environment that has the packages as its inputs. */

@@ -43,7 +43,6 @@ export const nixShell: Command = defineDropIn({
     run: { help: 'run this and end', value: 'COMMAND' },
     command: { help: 'run this, in an interactive shell', value: 'COMMAND' },
     pure: { help: 'keep nothing of the environment around it but what is needed' },
-    impure: { help: 'keep the environment around it, as by default' },
     keep: { help: 'with --pure: keep this variable', value: 'NAME', repeated: true },
     exclude: { help: 'leave out inputs whose derivations match', value: 'REGEX', repeated: true },
     packages: { help: 'the words are packages of <nixpkgs>', short: 'p' },
@@ -166,8 +165,7 @@ function takeWord(wanted: WantedShell, word: string, next: () => string): boolea
       wanted.command = next();
       return true;
     case '--pure':
-    case '--impure':
-      wanted.isPure = word === '--pure';
+      wanted.isPure = true;
       return true;
     case '--keep':
       wanted.keep.push(next());
@@ -197,7 +195,8 @@ function takeWord(wanted: WantedShell, word: string, next: () => string): boolea
     case '-':
       wanted.readsStdin = true;
       return true;
-    // What nix-build has besides, and what is obsolete.
+    // What nix-build has besides, what is about evaluating, and what is obsolete.
+    case '--impure':
     case '--add-drv-link':
     case '--indirect':
     case '--no-out-link':
