@@ -54,6 +54,9 @@ const typingMs = 600_000;
 /** What it says that is no news: a terminal of ours has nothing to do with one at the far end. */
 const IDLE = /^(?:Shared c|C)onnection to .* closed|^mux_master_process_new_session: tcgetattr/;
 
+/** Lines that are kept until somebody is asked something. */
+const saidMax = 50;
+
 /** What no session is to have, whatever the configuration says, and no end may add to our streams. */
 const sessionOptions = ['-oClearAllForwardings=yes', '-oRemoteCommand=none', '-e', 'none'];
 
@@ -159,17 +162,23 @@ async function startMaster(
     command: [`exec /bin/sh -c 'echo ${mark};exec cat'`],
   });
   const { onDiagnostic } = scene;
+  const mayType =
+    env['SSH_ASKPASS_REQUIRE'] === undefined && calls.config?.get('batchmode') !== 'yes';
   let isIn = false;
+  const said: string[] = [];
+  const onQuestion = (): void => {
+    for (const line of said.splice(0)) onDiagnostic?.(`${name}: ${line}`);
+  };
   const master = await startProcess(SSH, args, {
     env,
-    // What it says of a failure becomes the error, and what it says of a connection that broke likewise.
     onStderrLine: (line) => {
-      if (isIn && !IDLE.test(line)) onDiagnostic?.(line);
+      if (IDLE.test(line)) return;
+      if (isIn || mayType) onDiagnostic?.(line);
+      // What it says of a failure becomes the error.
+      else if (said.length < saidMax) said.push(line);
     },
   });
   const onAbort = (): void => void master.abort();
-  const mayType =
-    env['SSH_ASKPASS_REQUIRE'] === undefined && calls.config?.get('batchmode') !== 'yes';
   const limitMs = mayType ? typingMs : loginMs;
   const limit = new TimeLimit(limitMs, onAbort);
   let failure: FerryError | undefined;
@@ -177,7 +186,7 @@ async function startMaster(
     failure = error;
     onAbort();
   };
-  asking.watch({ limit, give });
+  asking.watch({ limit, give, onQuestion });
   signal?.addEventListener('abort', onAbort);
   try {
     signal?.throwIfAborted();
@@ -186,7 +195,10 @@ async function startMaster(
     if (isIn) return master;
     if (limit.isLate) {
       const seconds = Math.round(limitMs / 1000);
-      throw new FerryError('unavailable', `cannot log in to "${name}": no end in ${seconds} s`);
+      throw new FerryError(
+        'unavailable',
+        `cannot log in to "${name}": not let in within ${seconds} s`,
+      );
     }
     if (failure !== undefined) throw failure;
     const error = loginError(name, await master.ending());

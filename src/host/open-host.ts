@@ -10,13 +10,14 @@ import { quoteShellWord } from '../system/shell-words.ts';
 import { beginSession, type Session, type SessionRequest } from './begin-session.ts';
 import type { HostConnection, HostRun, HostRunOptions } from './host-connection.ts';
 import type { HostFacts } from './host-facts.ts';
-import { logIn, type HostLogin, type SshUri } from './host-login.ts';
+import { logIn, lost, type HostLogin, type SshUri } from './host-login.ts';
 import type { HostScene } from './host-scene.ts';
 import type { HostTarget } from './host-target.ts';
+import { RootDoor } from './root-door.ts';
 import { beginAsRoot } from './root-session.ts';
 import { runScript } from './run-script.ts';
 import { Slots } from './slots.ts';
-import { sessionSetUp, surveyHost, type RootAccess, type Survey } from './survey.ts';
+import { sessionSetUp, surveyHost, type Survey } from './survey.ts';
 
 /** sshd allows ten sessions per connection: one holds the login, these are for scripts, the rest is for stores. */
 const scriptsMax = 4;
@@ -80,14 +81,13 @@ class Connection implements HostConnection {
   readonly facts: HostFacts;
   readonly #parts: Parts;
   readonly #stores = new AsyncDisposableStack();
-  /** To become root; what turns out not to work is taken out. */
-  readonly #ways: Set<RootAccess>;
+  readonly #door: RootDoor;
 
   constructor(parts: Parts) {
     this.#parts = parts;
     this.host = parts.target;
     this.facts = parts.survey.facts;
-    this.#ways = new Set(parts.survey.roots);
+    this.#door = new RootDoor(parts.survey.roots);
   }
 
   async run(script: string, options: HostRunOptions = {}): Promise<HostRun> {
@@ -125,7 +125,9 @@ class Connection implements HostConnection {
       onDiagnostic,
       prepareSsh: this.#prepareSsh,
     });
-    return this.#stores.use(opened);
+    if (!this.#stores.disposed) return this.#stores.use(opened);
+    await opened[Symbol.asyncDispose]();
+    throw lost(this.host.name);
   }
 
   async reconnect({ signal }: { readonly signal?: AbortSignal | undefined } = {}) {
@@ -149,7 +151,7 @@ class Connection implements HostConnection {
     const { login, scene, target, uri } = this.#parts;
     if (!isBecomingRoot) return beginSession(login, request);
     const root = { name: target.name, uri, login, facts: this.facts, scene, signal };
-    return beginAsRoot(root, this.#ways, request);
+    return beginAsRoot(root, this.#door, request);
   }
 
   /** The program of the store, as root where that can be. */

@@ -3,6 +3,7 @@ import { FerryError } from '../error.ts';
 import { beginSession, type Session, type SessionRequest } from './begin-session.ts';
 import { PasswordDialog } from './password-dialog.ts';
 import { beginWithPassword } from './password-session.ts';
+import type { RootDoor } from './root-door.ts';
 import type { BeginLimits, RootScene } from './root-scene.ts';
 import { RootRefused } from './session-error.ts';
 import type { RootAccess } from './survey.ts';
@@ -13,10 +14,18 @@ import { TimeLimit } from './time-limit.ts';
 const beginMs = 120_000;
 
 /**
- * By the first of the ways that lets this user; those that don't are taken out of `ways`.
+ * By the first of the ways that lets this user in.
  * @throws FerryError `denied`, `unavailable`; `signal.reason`
  */
 export async function beginAsRoot(
+  scene: Omit<RootScene, 'root'>,
+  door: RootDoor,
+  request: SessionRequest,
+): Promise<Session> {
+  return await door.through(scene.signal, () => beginByAny(scene, door.ways, request));
+}
+
+async function beginByAny(
   scene: Omit<RootScene, 'root'>,
   ways: Set<RootAccess>,
   request: SessionRequest,

@@ -12,8 +12,8 @@ const uriOf = (host: string, port: number): SshUri => ({
   parameters: new Map(),
 });
 const config = parseSshConfig('user alice\nhostname 10.0.0.7\nport 22\nhostkeyalias fleet\n');
-const nameAt = (text: string, host = 'web', port = 22): string | undefined =>
-  nameOfAnswer(text, { uri: uriOf(host, port), calls: { config } as never });
+const nameAt = (text: string, host = 'web', port = 22, tellsWhoAsks = true): string | undefined =>
+  nameOfAnswer(text, { uri: uriOf(host, port), calls: { config } as never }, tellsWhoAsks);
 
 test('the passphrase of a key and the password of a host on the way serve all hosts', () => {
   for (const text of [
@@ -22,6 +22,12 @@ test('the passphrase of a key and the password of a host on the way serve all ho
   ]) {
     assert.notEqual(nameAt(text), undefined);
     assert.equal(nameAt(text, 'web', 22), nameAt(text, 'other', 2222));
+  }
+});
+
+test('where ssh does not tell who asks, no answer serves another host', () => {
+  for (const text of ["Enter passphrase for key '/k': ", "alice@bastion's password: "]) {
+    assert.notEqual(nameAt(text, 'web', 22, false), nameAt(text, 'other', 22, false));
   }
 });
 

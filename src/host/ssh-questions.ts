@@ -26,6 +26,8 @@ export interface WatchedLogin {
   readonly limit: TimeLimit;
   /** There is nobody to ask: it can't go on. */
   readonly give: (error: FerryError) => void;
+  /** A person is about to be asked, and should know what ssh has said so far: a server may explain its question. */
+  readonly onQuestion: () => void;
 }
 
 export interface SshAnswersOptions {
@@ -35,8 +37,12 @@ export interface SshAnswersOptions {
   readonly scene: HostScene;
 }
 
-/** The first release that takes SSH_ASKPASS_REQUIRE and says to whom a server's own question belongs. */
-const RELEASE_MIN = 8.5;
+/** The first release that takes SSH_ASKPASS_REQUIRE. */
+const RELEASE_MIN = 8.4;
+/** In this one at the latest, what a server asks itself begins with `(user@host)`. */
+const TELLS_WHO_ASKS = 8.6;
+/** `ssh -V` does nothing; a wrapper of that name may. */
+const releaseMs = 5000;
 /** A server that asks more than this within a connection is not to be answered. */
 const questionsMax = 20;
 
@@ -51,8 +57,9 @@ export async function answerSsh(options: SshAnswersOptions): Promise<SshAnswers>
   const { askSecret } = scene;
   if (askSecret === undefined || calls.directory === undefined) return none;
   if (calls.config?.get('batchmode') === 'yes' || asksElsewhere(scene)) return none;
-  if (!((await sshRelease(scene)) >= RELEASE_MIN)) return none;
-  const asking = new Asking(options, questionsOf(askSecret));
+  const release = await sshRelease(scene);
+  if (!(release >= RELEASE_MIN)) return none;
+  const asking = new Asking(options, questionsOf(askSecret), release >= TELLS_WHO_ASKS);
   const askPass = await openAskPass({
     directory: calls.directory,
     env: calls.variables,
@@ -73,31 +80,36 @@ function asksElsewhere({ env }: HostScene): boolean {
   return /^(?:force|prefer)$/.test(env.variables['SSH_ASKPASS_REQUIRE'] ?? '');
 }
 
-let release: Promise<number> | undefined;
+let knownRelease: Promise<number> | undefined;
 
 /** `OpenSSH_9.2p1` is 9.2; not a number where it is none. */
 async function sshRelease({ env }: HostScene): Promise<number> {
-  release ??= (async () => {
+  knownRelease ??= (async () => {
     const child = await startProcess(SSH, ['-V'], { env: env.variables });
+    const timer = setTimeout(() => void child.abort(), releaseMs);
     child.end();
     await child.exited;
+    clearTimeout(timer);
     const { said } = await child.ending();
     return Number(/OpenSSH_(?:for_Windows_)?(\d+\.\d+)/.exec(said)?.[1] ?? Number.NaN);
   })();
-  return await release;
+  return await knownRelease;
 }
 
 class Asking {
   readonly #options: SshAnswersOptions;
   readonly #questions: Questions;
+  readonly #tellsWhoAsks: boolean;
   /** What each ssh was given. */
   readonly #given = new Map<string, { readonly name: string; readonly serial: number }>();
   #count = 0;
   #login: WatchedLogin | undefined;
 
-  constructor(options: SshAnswersOptions, questions: Questions) {
+  /** @param tellsWhoAsks whether ssh's own questions can be told from those of a server */
+  constructor(options: SshAnswersOptions, questions: Questions, tellsWhoAsks: boolean) {
     this.#options = options;
     this.#questions = questions;
+    this.#tellsWhoAsks = tellsWhoAsks;
   }
 
   watch(login: WatchedLogin | undefined): void {
@@ -118,8 +130,11 @@ class Asking {
     const { name } = this.#options;
     if (++this.#count > questionsMax) return undefined;
     const isVisible = isConfirmation || isAboutHostKey(text);
-    const remembered = isVisible ? undefined : nameOfAnswer(text, this.#options);
+    const remembered = isVisible
+      ? undefined
+      : nameOfAnswer(text, this.#options, this.#tellsWhoAsks);
     const key = `${asker} ${remembered}`;
+    this.#login?.onQuestion();
     const answer = await this.#questions.answer({
       text: shown(name, text, isVisible),
       name: remembered,
@@ -156,14 +171,15 @@ function isYes(bytes: Uint8Array): boolean {
 export function nameOfAnswer(
   text: string,
   { uri, calls }: Pick<SshAnswersOptions, 'uri' | 'calls'>,
+  tellsWhoAsks: boolean,
 ): string | undefined {
-  // Good for once.
-  if (/one.?time|\botp\b|token|\bcode\b|verification|\bPIN\b/i.test(text)) return undefined;
-  const host = `${sshDestination(uri)}:${uri.port ?? ''}`;
-  if (text.startsWith("Enter passphrase for key '")) return `ssh ${text}`;
-  const [, of] = /^(\S+)'s password: $/.exec(text) ?? [];
-  if (of === undefined || isTarget(of, uri, calls)) return `ssh ${host} ${text}`;
-  return `ssh ${text}`;
+  const [, of] = /^([^\s()]\S*)'s password: $/.exec(text) ?? [];
+  const isPassphrase = text.startsWith("Enter passphrase for key '");
+  const isOfAnother = isPassphrase || (of !== undefined && !isTarget(of, uri, calls));
+  if (isOfAnother && tellsWhoAsks) return `ssh ${text}`;
+  const isGoodForOnce = /one.?time|\botp\b|token|\bcode\b|verification|\bPIN\b/i.test(text);
+  if (isGoodForOnce && of === undefined && !isPassphrase) return undefined;
+  return `ssh ${sshDestination(uri)}:${uri.port ?? ''} ${text}`;
 }
 
 function isTarget(of: string, uri: SshUri, { config }: Pick<SshCalls, 'config'>): boolean {

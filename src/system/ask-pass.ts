@@ -72,6 +72,8 @@ exit $status
 const questionMax = 4096;
 /** How long the program has to open its end of the pipe. */
 const openMs = 3000;
+/** How long it has to make the other pipe. */
+const makeMs = 5000;
 
 /** Undefined where such a program can't be run from there. */
 export async function openAskPass(options: AskPassOptions): Promise<AskPass | undefined> {
@@ -117,8 +119,11 @@ async function makesPipe(
 ): Promise<boolean> {
   try {
     const child = await startProcess(program, [], { env });
+    const timer = setTimeout(() => void child.abort(), makeMs);
     child.end();
-    return (await child.exited).status === 0;
+    const { status } = await child.exited;
+    clearTimeout(timer);
+    return status === 0;
   } catch {
     return false;
   }
