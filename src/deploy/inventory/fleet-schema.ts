@@ -19,8 +19,6 @@ export interface CheckOptions {
   /** What messages call it: `fleet of "ferry.toml"`. */
   readonly what: string;
   readonly spell: Spell;
-  /** Where in the whole it stands. */
-  readonly at?: readonly PathStep[] | undefined;
 }
 
 /** @throws FerryError `usage` naming the fields that are wrong */
@@ -41,25 +39,21 @@ export function checkHostSettings(value: unknown, options: CheckOptions): HostSe
 function check<T>(
   schema: v.GenericSchema<unknown, T>,
   value: unknown,
-  { what, spell, at = [] }: CheckOptions,
+  { what, spell }: CheckOptions,
 ): T {
   const result = v.safeParse(schema, value, { abortPipeEarly: true });
   if (result.success) return result.output;
   throw mistakesError(
     what,
-    result.issues.map((issue) => mistakeOf(issue, spell, at)),
+    result.issues.map((issue) => mistakeOf(issue, spell)),
   );
 }
 
 /** Maps whose keys are names that people gave, by the path to them. */
 const NAMED: readonly string[] = ['hosts', 'tags', 'terraform.rules'];
 
-function mistakeOf(
-  issue: v.BaseIssue<unknown>,
-  spell: Spell,
-  before: readonly PathStep[],
-): Mistake {
-  const at: PathStep[] = [...before];
+function mistakeOf(issue: v.BaseIssue<unknown>, spell: Spell): Mistake {
+  const at: PathStep[] = [];
   let plain = '';
   for (const { key } of issue.path ?? []) {
     const isName = NAMED.includes(plain) || plain.endsWith('.where');

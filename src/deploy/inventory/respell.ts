@@ -6,7 +6,6 @@ export interface RespellOptions {
   readonly what: string;
   /** How fields are written in it. */
   readonly spell: Spell;
-  readonly at?: readonly PathStep[] | undefined;
   /** Whether the keys of the table at this path are names. */
   readonly isNamed: (at: readonly PathStep[]) => boolean;
 }
@@ -19,7 +18,7 @@ const SHOWN_MAX = 80;
 /** @throws FerryError `usage` for fields that are written in another way */
 export function respell(value: unknown, options: RespellOptions): unknown {
   const mistakes: Mistake[] = [];
-  const found = walk(value, options.at ?? [], 0);
+  const found = walk(value, [], 0);
   if (mistakes.length > 0) throw mistakesError(options.what, mistakes);
   return found;
 
