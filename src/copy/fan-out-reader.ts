@@ -129,9 +129,12 @@ export class FanOutReader {
   }
 
   async #take(): Promise<Piece | undefined> {
-    await this.#arrived();
-    const piece = this.#queue.shift();
-    if (piece === undefined) return undefined;
+    let piece: Piece | undefined;
+    // What had arrived may have been dropped since.
+    while (piece === undefined) {
+      if (!(await this.#arrived())) return undefined;
+      piece = this.#queue.shift();
+    }
     if (piece.kind === 'bytes') {
       this.#taken.bytes += piece.chunk.length;
       this.#backlog -= piece.chunk.length;

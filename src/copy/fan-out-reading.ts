@@ -29,6 +29,7 @@ export class Reading implements RoomHolder {
   readonly #context: ReadingContext;
   readonly #readers = new Set<FanOutReader>();
   #held = 0;
+  #hasBegun = false;
   /** Bytes that were given out during this turn. */
   #turnBytes = 0;
   #pass: AbortController | undefined;
@@ -101,17 +102,26 @@ export class Reading implements RoomHolder {
     await Promise.resolve();
     for (;;) {
       if (this.#readers.size === 0) return false;
-      if (this.#isStarving()) return true;
+      if (this.#isStarving() || this.#isRunningOut()) return true;
       await this.#changed.promise;
     }
+  }
+
+  /** Whether it should go on where it had to stop for others, rather than let its readers wait. */
+  #isRunningOut(): boolean {
+    const { room } = this.#context;
+    if (!this.#hasBegun || room.isFull) return false;
+    return this.#some(({ next, backlog }) => next !== undefined && backlog < room.share / 2);
   }
 
   /** Reads on from where the last of its readers is, until they have all of it or others have waited long enough. */
   async #readThrough(): Promise<void> {
     const { source, order } = this.#context;
-    const wanted = new Set([...this.#readers].flatMap((reader) => reader.wanted));
+    const wanted = new Set<StorePath>();
+    for (const reader of this.#readers) for (const path of reader.wanted) wanted.add(path);
     const paths = order.filter((path) => wanted.has(path));
     this.#turnBytes = 0;
+    this.#hasBegun = true;
     this.#pass = new AbortController();
     const { signal } = this.#pass;
     try {
@@ -121,7 +131,7 @@ export class Reading implements RoomHolder {
       }
       this.#requireAllGiven(wanted);
     } catch (error) {
-      if (this.#readers.size > 0) this.#lose(error);
+      if (this.#readers.size > 0) this.#lose(error, wanted);
     } finally {
       this.#pass = undefined;
     }
@@ -179,7 +189,7 @@ export class Reading implements RoomHolder {
     const { room } = this.#context;
     if (!room.isFull) {
       const ahead = room.isWanted ? room.share : Math.min(room.share, AHEAD_BYTES);
-      return this.#some((reader) => reader.next !== undefined && reader.backlog < ahead);
+      return this.#some(({ next, backlog }) => next !== undefined && backlog < ahead);
     }
     return this.#isStarving() && (this.#held === 0 || room.makeRoom() || this.#held === 0);
   }
@@ -219,19 +229,18 @@ export class Reading implements RoomHolder {
   }
 
   /**
-   * The source has given up. Where it says which path that is about, only those who want that path are concerned, and
-   * the others begin anew.
+   * The source has given up. Where it says which path that is about, only those who want that path are concerned, if
+   * anybody still does, and the others begin anew.
    */
-  #lose(error: unknown): void {
+  #lose(error: unknown, asked: ReadonlySet<StorePath>): void {
     const { storeDir } = this.#context.source;
-    const readers = [...this.#readers];
     const about = isFerryError(error) ? error.path : undefined;
-    const isConcerned = (reader: FanOutReader): boolean =>
-      reader.wanted.some((path) => path === about || printStorePath(storeDir, path) === about);
-    const concerned = readers.filter(isConcerned);
-    for (const reader of concerned.length > 0 ? concerned : readers) {
-      this.#readers.delete(reader);
-      reader.giveUp(error);
+    const lost = [...asked].find(
+      (path) => path === about || printStorePath(storeDir, path) === about,
+    );
+    // They stay until they have taken what was read: it counts, and may have to be dropped.
+    for (const reader of this.#readers) {
+      if (lost === undefined || reader.wanted.includes(lost)) reader.giveUp(error);
     }
   }
 

@@ -8,7 +8,7 @@ import type { StorePath } from '../format/store-path.ts';
 import { MemoryStore } from '../store/memory.ts';
 import type { AddOptions, NarStream, PathToAdd, Refusal, Store } from '../store/store.ts';
 import { overriding } from '../store/wrap/overriding.ts';
-import { copyClosure } from './copy.ts';
+import { copyClosure, copyClosureToMany } from './copy.ts';
 import type { CopyEvent, CopySummary } from './events.ts';
 import { FanOut, fanOut, type FanOutTarget } from './fan-out.ts';
 import { planCopy } from './plan.ts';
@@ -445,6 +445,96 @@ test('paths that a destination does not read are passed by', async () => {
   assert.ok((chunks.get(d.info.path) ?? 0) < 10, 'the rest of it is not read');
 });
 
+test('one that was told of a lost path, and takes nothing, holds up nobody', async () => {
+  const lone = samplePath('lone', [], 'y'.repeat(300_000));
+  const first = samplePath('first', [], 'z'.repeat(30_000));
+  const gone = samplePath('gone', [first.info.path]);
+  known.add(lone.info.path).add(first.info.path).add(gone.info.path);
+  const whole = await storeWith(lone, first, gone);
+  const source = await storeWith(lone, first);
+  const { open, opened } = gate();
+  const stuck = attended(new MemoryStore(), () => opened);
+  const both = [first.info.path, lone.info.path];
+  const copies = new FanOut(source, { windowBytes: 5 * CHUNK_BYTES });
+  const outcomes = copies.add([
+    await target(whole, 'stuck', stuck, gone),
+    {
+      key: 'other',
+      destination: new MemoryStore(),
+      plan: await planCopy(source, new MemoryStore(), both),
+    },
+  ]);
+  assert.equal((await outcomes.get('other'))?.copied, 2);
+  open();
+  await assert.rejects(outcomes.get('stuck') as Promise<CopySummary>, { code: 'not-found' });
+});
+
+test('where the source is read one after the other, who is slow and who is fast have their turns', async () => {
+  const samples = Array.from({ length: 6 }, (_, index) =>
+    samplePath(`large-${index}`, [], `${index}`.repeat(60_000)),
+  );
+  for (const { info } of samples) known.add(info.path);
+  const store = await storeWith(...samples);
+  let most = 0;
+  let open = 0;
+  const source = overriding(store, {
+    async *readNars(paths, options) {
+      most = Math.max(most, ++open);
+      try {
+        yield* store.readNars(paths, options);
+      } finally {
+        open--;
+      }
+    },
+  });
+  const roots = samples.map(({ info }) => info.path);
+  const slow = (chunks: number): Store => {
+    let count = 0;
+    return attended(new MemoryStore(), async () => {
+      if (++count % chunks === 0) await breathe();
+    });
+  };
+  const targets = await Promise.all(
+    [1, 2, 5, 20, 1000].map(async (chunks): Promise<FanOutTarget> => {
+      const destination = slow(chunks);
+      return {
+        key: `${chunks}`,
+        destination,
+        plan: await planCopy(source, destination, roots),
+      };
+    }),
+  );
+  const outcomes = fanOut(source, targets, { windowBytes: 8 * CHUNK_BYTES });
+  for (const outcome of outcomes.values()) assert.equal((await outcome).copied, 6);
+  assert.equal(most, 1, 'one reading at a time');
+});
+
+test('one call plans and copies for all', async () => {
+  const source = await storeWith(...all);
+  const failing = overriding(new MemoryStore(), {
+    queryValidPaths: () => Promise.reject(new FerryError('unavailable', 'gone')),
+  });
+  const events: string[] = [];
+  const outcomes = await copyClosureToMany(
+    source,
+    new Map<string, Store>([
+      ['one', new MemoryStore()],
+      ['failing', failing],
+      ['two', await storeWith(a)],
+    ]),
+    [d.info.path],
+    { onEvent: (key, { type }) => type === 'done' && events.push(key) },
+  );
+  assert.deepEqual([...outcomes.keys()], ['one', 'failing', 'two']);
+  assert.deepEqual(
+    [...outcomes.values()].map((one) => (one.status === 'fulfilled' ? one.value.copied : 'failed')),
+    [4, 'failed', 3],
+  );
+  assert.deepEqual(events.toSorted(), ['one', 'two']);
+  const missing = copyClosureToMany(source, new Map(), [samplePath('nothing').info.path]);
+  await assert.rejects(missing, { code: 'not-found' });
+});
+
 test('whatever is missing where, however anybody stalls or fails: each ends as if it were alone', async () => {
   const plans = fc.record({
     paths: fc.array(fc.record({ size: fc.nat(8000), references: fc.array(fc.nat(20)) }), {
@@ -516,6 +606,6 @@ test('whatever is missing where, however anybody stalls or fails: each ends as i
         }
       }
     }),
-    { numRuns: 150 },
+    { numRuns: 60 },
   );
 });
