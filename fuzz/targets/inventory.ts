@@ -79,7 +79,7 @@ const terraformTarget: FuzzTarget = {
     assert.equal(jsonFault(text.replace(/^\ufeff/, '')), undefined);
     for (const set of [rules, noRules]) {
       const search = (): TerraformHosts => findTerraformHosts(state, set, 'FILE');
-      const { value: found } = outcomeOf(search, ['usage']);
+      const { value: found } = outcomeOf(search, ['usage', 'conflict']);
       if (found === undefined) continue;
       const names = found.hosts.map(({ name }) => name);
       assert.equal(new Set(names).size, names.length);

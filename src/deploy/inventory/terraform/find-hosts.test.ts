@@ -424,6 +424,28 @@ describe('outputs', () => {
     ]);
   });
 
+  test('called ferry_hosts name hosts by their address where there is no name', () => {
+    const stated = [
+      { uri: 'ssh://root@192.0.2.1:2222' },
+      { address: '2001:db8::1' },
+      { name: 'n' },
+    ];
+    const { hosts } = find(withOutputs({ ferry_hosts: stated }));
+    assert.deepEqual(
+      hosts.map(({ name }) => name),
+      ['192.0.2.1', '2001:db8::1', 'n'],
+    );
+    const twice = [
+      { name: 'n', address: 'a' },
+      { name: 'n', address: 'b' },
+    ];
+    assert.throws(() => find(withOutputs({ ferry_hosts: twice })), {
+      code: 'conflict',
+      message:
+        'two hosts are called "n": Terraform: output ferry_hosts[0], and Terraform: output ferry_hosts[1]',
+    });
+  });
+
   const wrong: readonly (readonly [unknown, string])[] = [
     [5, 'cannot use the output "ferry_hosts" of "x": it is neither a list nor a map'],
     [
@@ -438,6 +460,10 @@ describe('outputs', () => {
     [
       [{ name: 7, address: 'h' }],
       'cannot use the output ferry_hosts[0] of "x": it has a name that can\'t be a host\'s',
+    ],
+    [
+      [{ user: 'root' }],
+      'cannot use the output ferry_hosts[0] of "x": it has neither a name nor an address',
     ],
     [
       { a: { adress: 'h' } },

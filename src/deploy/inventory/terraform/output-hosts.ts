@@ -5,7 +5,7 @@
 import { FerryError } from '../../../error.ts';
 import type { HostConfig } from '../define-fleet.ts';
 import { checkHostConfig } from '../fleet-schema.ts';
-import { addressFault } from '../host-place.ts';
+import { addressFault, parseHostUri } from '../host-place.ts';
 import { hostNameFrom, isHostName } from '../names.ts';
 import { respell } from '../respell.ts';
 import { mistakesError, snakeCase, unknownField } from '../spelling.ts';
@@ -64,7 +64,18 @@ const FIELDS: readonly (keyof HostConfig)[] = [
 
 /** The hosts of an output that was made to tell them. @throws FerryError `usage` */
 export function statedHosts(value: unknown, output: string, name: string): Candidate[] {
-  return elementsOf(value, output, name).map((element) => statedHost(element, name));
+  const hosts = new Map<string, Candidate>();
+  for (const element of elementsOf(value, output, name)) {
+    const host = statedHost(element, name);
+    const { wanted = '', origin } = host;
+    const other = hosts.get(wanted);
+    if (other !== undefined) {
+      const both = `${other.origin}, and ${origin}`;
+      throw new FerryError('conflict', `two hosts are called "${wanted}": ${both}`);
+    }
+    hosts.set(wanted, host);
+  }
+  return [...hosts.values()];
 }
 
 function statedHost({ key, value, at }: Element, name: string): Candidate {
@@ -75,14 +86,21 @@ function statedHost({ key, value, at }: Element, name: string): Candidate {
   if (wanted !== undefined && (typeof wanted !== 'string' || !isHostName(wanted))) {
     throw mistakesError(what, [{ at: [], what: "has a name that can't be a host's" }]);
   }
-  const otherwise = config.address ?? hostNameFrom(config.uri ?? '') ?? '';
+  const called = wanted ?? config.address ?? addressIn(config.uri);
+  if (called === undefined || !isHostName(called)) {
+    throw mistakesError(what, [{ at: [], what: 'has neither a name nor an address' }]);
+  }
   return {
-    wanted: wanted ?? (isHostName(otherwise) ? otherwise : undefined),
+    wanted: called,
     otherNames: [],
     group: at,
     origin: `${terraformSource}: ${at}`,
     config,
   };
+}
+
+function addressIn(uri: string | undefined): string | undefined {
+  return uri === undefined ? undefined : parseHostUri(uri).address;
 }
 
 type Stated = HostConfig & { readonly name?: unknown };
