@@ -1,5 +1,6 @@
 /** Every parser of foreign bytes, once. */
 import type { FuzzTarget } from '../target.ts';
+import { activationTargets } from './activation.ts';
 import { bundleTargets } from './bundle.ts';
 import { compressionTargets } from './compression.ts';
 import { cacheTargets } from './cache.ts';
@@ -27,6 +28,7 @@ export const fuzzTargets: readonly FuzzTarget[] = [
   nixConfTarget,
   exportTarget,
   registrationTarget,
+  ...activationTargets,
   ...bundleTargets,
   ...compressionTargets,
   ...inventoryTargets,

@@ -82,16 +82,16 @@ interface Call {
 }
 
 /** What it does, under the flags that ask for it. */
-const operations: Readonly<Record<string, (call: Call) => Promise<void>>> = {
-  '--set': set,
-  '--list-generations': list,
-  '--switch-generation': switchTo,
-  '-G': switchTo,
-  '--rollback': rollBack,
-  '--delete-generations': remove,
-  '--switch-profile': switchProfile,
-  '-S': switchProfile,
-};
+const operations: ReadonlyMap<string, (call: Call) => Promise<void>> = new Map([
+  ['--set', set],
+  ['--list-generations', list],
+  ['--switch-generation', switchTo],
+  ['-G', switchTo],
+  ['--rollback', rollBack],
+  ['--delete-generations', remove],
+  ['--switch-profile', switchProfile],
+  ['-S', switchProfile],
+]);
 
 /** What it doesn't do. */
 const evaluating: ReadonlySet<string> = new Set([
@@ -120,7 +120,7 @@ async function run(outer: CommandContext, input: readonly string[]): Promise<num
     operation = chosen;
   };
   const common = parseNixWords(PROGRAM, input, (word, next) => {
-    const chosen = operations[word];
+    const chosen = operations.get(word);
     if (chosen !== undefined) choose(chosen);
     else if (evaluating.has(word)) refused ??= word;
     else if (word === '--profile' || word === '-p') named = resolve(outer.cwd, next());

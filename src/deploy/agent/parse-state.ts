@@ -9,15 +9,15 @@ import type { ActivationPhase, ActivationState } from '../activation-state.ts';
 export const stateMaxCharacters: number = 64 * 1024;
 
 /** As the agent writes them; `lost` is never written, somebody else finds it out. */
-const writtenPhases: Readonly<Record<string, ActivationPhase>> = {
-  prepared: 'prepared',
-  activating: 'activating',
-  waiting: 'waiting',
-  'rolling-back': 'rolling-back',
-  live: 'live',
-  'rolled-back': 'rolled-back',
-  stuck: 'stuck',
-};
+const writtenPhases: ReadonlySet<string> = new Set<ActivationPhase>([
+  'prepared',
+  'activating',
+  'waiting',
+  'rolling-back',
+  'live',
+  'rolled-back',
+  'stuck',
+]);
 
 /** Takes the lines of one state after the other. A reader that failed stays failed. */
 export class StateReader {
@@ -76,8 +76,8 @@ export class StateReader {
   }
 
   #finish({ id, isLost }: { readonly id: string; readonly isLost: boolean }): ActivationState {
-    const phase = writtenPhases[this.#required('phase')];
-    if (phase === undefined) throw malformed('its phase is not known');
+    const phase = this.#required('phase');
+    if (!isWrittenPhase(phase)) throw malformed('its phase is not known');
     return {
       id,
       phase: isLost ? 'lost' : phase,
@@ -103,6 +103,10 @@ export class StateReader {
     if (!/^\d{1,15}$/.test(value)) throw malformed(`its ${name} is no number`);
     return Number(value);
   }
+}
+
+function isWrittenPhase(text: string): text is ActivationPhase {
+  return writtenPhases.has(text);
 }
 
 /** A state that is all there is. @throws FerryError `protocol` */

@@ -10,15 +10,15 @@ export interface AgentOptions {
 }
 
 /** The codes that scripts use. */
-const codes: Readonly<Record<string, ErrorCode>> = {
-  usage: 'usage',
-  'not-found': 'not-found',
-  conflict: 'conflict',
-  denied: 'denied',
-  'no-space': 'no-space',
-  corrupt: 'corrupt',
-  failed: 'failed',
-};
+const codes: readonly ErrorCode[] = [
+  'usage',
+  'not-found',
+  'conflict',
+  'denied',
+  'no-space',
+  'corrupt',
+  'failed',
+];
 
 /**
  * @param doing for messages: `activate "/nix/store/…"`
@@ -34,7 +34,7 @@ export async function runScript(
   const what = `cannot ${doing} on "${connection.host.name}"`;
   const { status, stdout, stderr } = await connection.run(script, options);
   const [, word, text] = /^error ([a-z-]+) ([^\n]*)\n?$/.exec(stdout) ?? [];
-  const code = word === undefined ? undefined : codes[word];
+  const code = codes.find((known) => known === word);
   if (code !== undefined) throw new FerryError(code, `${what}: ${printable(text ?? '')}`);
   if (status === 0) return stdout;
   const last = stderr.trim().split('\n').at(-1) ?? '';
