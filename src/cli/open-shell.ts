@@ -112,8 +112,9 @@ export async function gatherShell(
 }
 
 /** Does not return. The directory is removed by the shell. */
-export async function enterShell(shell: PreparedShell): Promise<never> {
+export async function enterShell({ signal }: CommandContext, shell: PreparedShell): Promise<never> {
   try {
+    signal.throwIfAborted();
     return await becomeProgram(shell);
   } catch (error) {
     shell.discard();

@@ -12,6 +12,7 @@ import { printable } from '../errors.ts';
 import { findShell } from '../find-shell.ts';
 import { gatherShell } from '../open-shell.ts';
 import { openSession } from '../session.ts';
+import { shellExpressionOf, shellExpressionOptions } from '../shell-expression-options.ts';
 import { storeOption } from './store-option.ts';
 
 export const printEnv: Command = defineCommand({
@@ -28,7 +29,7 @@ export const printEnv: Command = defineCommand({
       completes: 'file',
     },
   ],
-  options: { json: { help: 'print JSON' }, ...storeOption },
+  options: { json: { help: 'print JSON' }, ...shellExpressionOptions, ...storeOption },
   examples: [
     { meaning: 'in a shell that runs', command: 'eval "$(ferry print-env my-project)"' },
     {
@@ -36,10 +37,12 @@ export const printEnv: Command = defineCommand({
       command: 'ferry print-env --json my-project | jq -r .variables.version.value',
     },
   ],
-  async run(context, [word], { json, store: storeUri }) {
+  async run(context, [word], options) {
+    const { json, store: storeUri } = options;
     await using session = openSession(context);
     const store = await session.openExisting(storeUri);
-    const drv = await findShell(context, store, { word, storeUri });
+    const expression = shellExpressionOf(options);
+    const drv = await findShell(context, store, { word, storeUri, expression });
     const request = { drv, isPure: true, keep: [], storeUri };
     const gathered = await gatherShell(context, session, store, request);
     const onLine = (line: string): void => session.onLine(printable(line));

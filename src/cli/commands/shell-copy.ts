@@ -2,6 +2,7 @@
 import { defineCommand, type Command } from '../command.ts';
 import { usage } from '../parse-words.ts';
 import { runShellCopy } from '../run-shell-copy.ts';
+import { shellExpressionOf, shellExpressionOptions } from '../shell-expression-options.ts';
 
 const TITLE = 'ferry shell copy';
 
@@ -24,10 +25,7 @@ export const shellCopy: Command = defineCommand({
   options: {
     to: { help: 'the store to copy to', value: 'STORE', completes: 'store' },
     from: { help: 'the store to copy from', value: 'STORE', completes: 'store' },
-    attr: { help: 'which attribute of the file', short: 'A', value: 'ATTRIBUTE' },
-    arg: { help: 'what a function in the file is given', value: 'NAME EXPRESSION', repeated: true },
-    argstr: { help: 'the same, as a text', value: 'NAME TEXT', repeated: true },
-    include: { help: 'where <…> is looked for', short: 'I', value: 'PATH', repeated: true },
+    ...shellExpressionOptions,
     root: { help: 'the name by which it is kept and entered there', value: 'NAME' },
     with: {
       help: 'copy this too: a store path, or a file, which is added to the store',
@@ -60,18 +58,14 @@ export const shellCopy: Command = defineCommand({
     },
   ],
   async run(context, [word], options) {
-    const { to, from, attr, arg, argstr, include, root, noCheckSigs, ...rest } = options;
+    const { to, from, root, noCheckSigs, ...rest } = options;
     if (to === undefined) throw usage(TITLE, 'no --to was given', `${TITLE} --to ssh://HOST`);
     return await runShellCopy(context, {
       ...rest,
       word,
       to,
       from,
-      expression: {
-        attribute: attr,
-        arguments: [...pairs('--arg', arg), ...pairs('--argstr', argstr)],
-        lookup: include.flatMap((path) => ['-I', path]),
-      },
+      expression: shellExpressionOf(options),
       name: root,
       others: rest.with,
       checkSigs: !noCheckSigs,
@@ -79,11 +73,3 @@ export const shellCopy: Command = defineCommand({
     });
   },
 });
-
-/** `NAME=VALUE` of each, as words for Nix. */
-function pairs(flag: string, given: readonly string[]): string[] {
-  return given.flatMap((pair) => {
-    const at = pair.indexOf('=');
-    return [flag, pair.slice(0, at), pair.slice(at + 1)];
-  });
-}

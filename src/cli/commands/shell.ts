@@ -2,10 +2,11 @@
 import { defineCommand, type Command, type OptionSpecs } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 import type { PreparedShell } from '../../shell/prepare-shell.ts';
-import { findShell } from '../find-shell.ts';
+import { findShell, type ShellWords } from '../find-shell.ts';
 import { enterShell, openShell, type ShellRequest } from '../open-shell.ts';
 import { usage } from '../parse-words.ts';
 import { openSession } from '../session.ts';
+import { shellExpressionOf, shellExpressionOptions } from '../shell-expression-options.ts';
 import { storeOption } from './store-option.ts';
 
 const TITLE = 'ferry shell';
@@ -37,6 +38,7 @@ export const shell: Command = defineCommand({
       value: 'COMMAND',
     },
     ...purity,
+    ...shellExpressionOptions,
     ...storeOption,
   },
   examples: [
@@ -53,19 +55,15 @@ export const shell: Command = defineCommand({
       throw usage(TITLE, '--run and --command are two ways to do one thing');
     }
     const request = { isPure, keep, command: run ?? command, staysOpen: run === undefined };
-    return await enterShell(await open(context, { word, storeUri }, request));
+    const words = { word, storeUri, expression: shellExpressionOf(options) };
+    return await enterShell(context, await open(context, words, request));
   },
 });
-
-interface Words {
-  readonly word: string | undefined;
-  readonly storeUri: string | undefined;
-}
 
 /** The session is closed when it returns. */
 async function open(
   context: CommandContext,
-  words: Words,
+  words: ShellWords,
   request: Omit<ShellRequest, 'drv'>,
 ): Promise<PreparedShell> {
   await using session = openSession(context);

@@ -107,7 +107,7 @@ async function run(outer: CommandContext, given: readonly string[]): Promise<num
   // What a script names lies beside it.
   const directory = script === undefined ? context.cwd : dirname(resolve(context.cwd, script.file));
   const shell = await open(context, wanted, { storeUri: common.store, directory });
-  return shell === undefined ? 0 : await enterShell(shell);
+  return shell === undefined ? 0 : await enterShell(context, shell);
 }
 
 function parse(
