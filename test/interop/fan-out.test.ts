@@ -15,9 +15,9 @@ import { openStore } from '../../src/store/open-store.ts';
 import type { NarStream, Store } from '../../src/store/store.ts';
 import { overriding } from '../../src/store/wrap/overriding.ts';
 import { remoteProgram } from '../support/far-program.ts';
-import { farFerry, farNix } from '../support/ferry-program.ts';
+import { farFerry, farNix, runFerry } from '../support/ferry-program.ts';
 import { makeNixHome, type NixHome } from '../support/nix-home.ts';
-import { peerTest } from '../support/peers.ts';
+import { peerTest, type NixVersion } from '../support/peers.ts';
 import { startRelay, type Relay } from '../support/relay.ts';
 import { describeClosure, requireSameClosure } from '../support/same-closure.ts';
 import { makeSmallClosure } from '../support/small-closure.ts';
@@ -162,4 +162,37 @@ peerTest('far ends that die or fall silent take nobody with them', peers, async 
   }
   await Promise.all(fanOut(source, again).values());
   for (const home of homes.values()) await requireSameClosure(home, nix('2.34'), words, wanted);
+});
+
+peerTest('ferry copy with several --to, one of which can not be reached', peers, async (nix) => {
+  await using resources = new AsyncDisposableStack();
+  const near = resources.use(makeNixHome(nix('2.34'), { ram: true }));
+  const words = await fill(near);
+  const wanted = await describeClosure(near, nix('2.34'), words);
+  const temp = resources.use(makeTempDirectory());
+  const sshd = resources.use(await startSshd({ dir: temp.path }));
+  const homes = ['2.8', '2.34'].map((version) =>
+    resources.use(makeNixHome(nix(version as NixVersion), { ram: true })),
+  );
+  const uris = homes.map(
+    (home) => `ssh://far?remote-program=${remoteProgram(temp.path, farNix(home))}`,
+  );
+  const to = ['ssh://far?remote-program=/nowhere/nix-store', ...uris].flatMap((uri) => [
+    '--to',
+    uri,
+  ]);
+  const args = ['copy', '--json', '--no-check-sigs', ...to, ...words];
+  const env = { NIX_SSHOPTS: sshd.sshOptions };
+  const { status, stdout, stderr } = await runFerry(near, args, { env });
+  assert.equal(status, 6, stderr);
+  const events = stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { type: string; to: string; code?: string });
+  const ends = events.filter(({ type }) => type === 'done' || type === 'failed');
+  assert.deepEqual(
+    ends.map(({ type, to: name, code }) => `${name} ${type} ${code ?? ''}`.trim()).sort(),
+    ['ssh://far (2) done', 'ssh://far (3) done', 'ssh://far failed not-found'],
+  );
+  for (const home of homes) await requireSameClosure(home, nix('2.34'), words, wanted);
 });
