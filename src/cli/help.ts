@@ -1,7 +1,8 @@
 /** The text of `--help`, from the values of the commands. Pure: width and style come from the caller. */
 import { commonOptions } from './common-options.ts';
 import { flagOf, type ArgumentSpec, type Command, type OptionSpec } from './command.ts';
-import { commandTable, type CommandEntry, type CommandGroup } from './table.ts';
+import type { CommandEntry, CommandGroup } from './command-entry.ts';
+import { commandTable } from './table.ts';
 
 export interface HelpStyle {
   readonly width: number;

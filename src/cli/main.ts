@@ -11,7 +11,7 @@ import { Interrupted, type Input } from './context.ts';
 import { describeError, exitStatusOf } from './errors.ts';
 import { openOutput } from './process-output.ts';
 import { runFerry } from './run-ferry.ts';
-import { dropInNames } from './table.ts';
+import { dropInNames } from './drop-in-table.ts';
 
 /** After the first signal this much time is left to clean up, in milliseconds. */
 const CLEAN_UP_MS = 1000;

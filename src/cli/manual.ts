@@ -1,14 +1,9 @@
 /** Manual pages in the man(7) macros, from the values of the commands. */
 import { commonOptions } from './common-options.ts';
 import { flagOf, type Command, type OptionSpec } from './command.ts';
+import type { CommandEntry, CommandGroup } from './command-entry.ts';
 import { argumentText, helpOf, visible } from './help.ts';
-import {
-  commandTable,
-  commandsIn,
-  findCommand,
-  type CommandEntry,
-  type CommandGroup,
-} from './table.ts';
+import { commandTable, commandsIn, findCommand } from './table.ts';
 import { version } from './version.ts';
 
 export interface ManualFile {

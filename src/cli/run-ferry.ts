@@ -7,7 +7,8 @@ import { BrokenPipe, type CommandContext, type Output } from './context.ts';
 import { describeError, exitStatusOf } from './errors.ts';
 import { nearest } from '../config/nearest.ts';
 import { parseWords, usage } from './parse-words.ts';
-import { commandsIn, findCommand, siblingsAfter, type CommandEntry } from './table.ts';
+import type { CommandEntry } from './command-entry.ts';
+import { commandsIn, findCommand, siblingsAfter } from './table.ts';
 import { version } from './version.ts';
 
 /** What the process gives. */

@@ -10,15 +10,10 @@ import {
   type Completion,
   type OptionSpec,
 } from './command.ts';
+import type { CommandEntry, CommandGroup } from './command-entry.ts';
+import { dropInNames } from './drop-in-table.ts';
 import { visible } from './help.ts';
-import {
-  aloneOf,
-  commandsIn,
-  commandTable,
-  dropInNames,
-  type CommandEntry,
-  type CommandGroup,
-} from './table.ts';
+import { aloneOf, commandsIn, commandTable } from './table.ts';
 
 export const shells = ['bash', 'zsh', 'fish'] as const;
 export type Shell = (typeof shells)[number];

@@ -1,20 +1,6 @@
 /** All commands by name. Only what is asked for is loaded; `ferry --help` needs no more than this file. */
-import type { Command } from './command.ts';
-
-export interface CommandEntry {
-  readonly name: string;
-  /** One line, imperative, no full stop. */
-  readonly summary: string;
-  readonly load: () => Promise<Command>;
-}
-
-export interface CommandGroup {
-  readonly name: string;
-  readonly summary: string;
-  readonly commands: readonly CommandEntry[];
-  /** What runs where the next word is none of its commands: `ferry shell ./result`. Without it that is an error. */
-  readonly fallback?: () => Promise<Command>;
-}
+import type { CommandEntry, CommandGroup } from './command-entry.ts';
+import { dropInTable } from './drop-in-table.ts';
 
 export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
   {
@@ -307,46 +293,7 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
     summary: 'Say what ferry finds on this machine, and what would help',
     load: async () => (await import('./commands/doctor.ts')).doctor,
   },
-  {
-    name: 'nix',
-    summary: 'Stand in for nix: copy, path-info, store and other verbs',
-    load: async () => (await import('./compat/nix/nix.ts')).nix,
-  },
-  {
-    name: 'nix-copy-closure',
-    summary: 'Stand in for nix-copy-closure',
-    load: async () => (await import('./compat/nix-copy-closure.ts')).nixCopyClosure,
-  },
-  {
-    name: 'nix-store',
-    summary: 'Stand in for nix-store',
-    load: async () => (await import('./compat/nix-store/nix-store.ts')).nixStore,
-  },
-  {
-    name: 'nix-collect-garbage',
-    summary: 'Stand in for nix-collect-garbage',
-    load: async () => (await import('./compat/nix-collect-garbage.ts')).nixCollectGarbage,
-  },
-  {
-    name: 'nix-env',
-    summary: 'Stand in for nix-env: generations of profiles',
-    load: async () => (await import('./compat/nix-env.ts')).nixEnv,
-  },
-  {
-    name: 'nix-hash',
-    summary: 'Stand in for nix-hash',
-    load: async () => (await import('./compat/nix-hash.ts')).nixHash,
-  },
-  {
-    name: 'nix-prefetch-url',
-    summary: 'Stand in for nix-prefetch-url',
-    load: async () => (await import('./compat/nix-prefetch-url.ts')).nixPrefetchUrl,
-  },
-  {
-    name: 'nix-shell',
-    summary: 'Stand in for nix-shell',
-    load: async () => (await import('./compat/nix-shell.ts')).nixShell,
-  },
+  ...dropInTable,
   {
     name: 'completions',
     summary: 'Print the completions for a shell',
@@ -357,18 +304,6 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
     summary: 'Print a manual page',
     load: async () => (await import('./commands/man.ts')).man,
   },
-];
-
-/** Names under which ferry may be started in place of a program of Nix. */
-export const dropInNames: readonly string[] = [
-  'nix',
-  'nix-collect-garbage',
-  'nix-copy-closure',
-  'nix-env',
-  'nix-hash',
-  'nix-prefetch-url',
-  'nix-shell',
-  'nix-store',
 ];
 
 export interface FoundCommand {
