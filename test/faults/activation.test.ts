@@ -29,6 +29,7 @@ import type { ActivationState } from '../../src/deploy/activation-state.ts';
 import { messageOf } from '../../src/error.ts';
 import { openLocalHost, type LocalHost } from '../support/local-host.ts';
 import { findProgram } from '../support/peers.ts';
+import { waitUntil } from '../support/processes.ts';
 import { randomOf } from '../support/seed.ts';
 
 const busybox = findProgram('busybox');
@@ -379,7 +380,7 @@ describe('an activation', { concurrency: 4 }, () => {
     const { state } = await makeLive(host, requestFor(host, addVersion(host, 'new', left)));
     assert.equal(state.phase, 'live');
     assert.equal(host.read('late'), '');
-    while (host.read('late') === '') await sleep(50);
+    await waitUntil('what it left', () => host.read('late') !== '');
   });
 
   test('keeps no more of a log than its limit, and goes on', async () => {
@@ -675,7 +676,7 @@ describe('an activation whose agent is gone', { concurrency: 4 }, () => {
     await follow(host, id, false);
     process.kill(agentPid(host, id) ?? 0, 'SIGKILL');
     const first = recoverActivation(host.connection, id);
-    while (ran(host).length < 3) await sleep(20);
+    await waitUntil('the way back', () => ran(host).length === 3);
     process.kill(agentPid(host, id) ?? 0, 'SIGKILL');
     assert.equal((await first).phase, 'lost');
     writeFileSync(host.temp.join('quick'), '');
