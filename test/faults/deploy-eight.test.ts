@@ -65,10 +65,14 @@ peerTest(
     const nars = server.seen
       .filter(({ method, path }) => method === 'GET' && path.includes('nar/'))
       .map(({ path }) => path);
-    assert.equal(nars.length, new Set(nars).size, `fetched several times: ${nars.join(' ')}`);
-    assert.equal(
-      nars.length,
-      [...server.objects.keys()].filter((key) => key.startsWith('nar/')).length,
+    // The system itself is looked into beforehand, to know which machines it is for.
+    const narOfSystem = narKeyOf(server, v1.path);
+    const fetched = nars.filter((path) => path !== narOfSystem);
+    const there = [...server.objects.keys()].filter((key) => key.startsWith('nar/'));
+    assert.ok(nars.length - fetched.length <= 2, nars.join(' '));
+    assert.deepEqual(
+      fetched.toSorted(byName),
+      there.filter((key) => key !== narOfSystem).toSorted(byName),
     );
     for (const host of hosts) {
       await requireRuns(host, v1);
@@ -131,6 +135,16 @@ async function cacheOf(home: NixHome, path: string): Promise<HttpServer> {
     server.objects.set(file.slice(directory.length + 1), new Uint8Array(readFileSync(file)));
   }
   return server;
+}
+
+function narKeyOf(server: HttpServer, path: string): string {
+  const [hashPart = ''] = path.slice('/nix/store/'.length).split('-');
+  const narinfo = Buffer.from(server.objects.get(`${hashPart}.narinfo`) ?? []).toString();
+  return /^URL: (.*)$/m.exec(narinfo)?.[1] ?? '';
+}
+
+function byName(one: string, other: string): number {
+  return one < other ? -1 : 1;
 }
 
 function opensOf(trace: string, file: string): number {

@@ -57,7 +57,8 @@ export interface DeployRunOptions {
   readonly under?: readonly string[];
 }
 
-const TIMEOUT_MS = 120_000;
+/** Longer than hosts that nobody reaches are waited for. */
+const TIMEOUT_MS = 300_000;
 
 /** Begins with it; `--json` is added. */
 export function startDeploy(
