@@ -235,6 +235,19 @@ describe('an activation', { concurrency: 4 }, () => {
     assert.equal(current(host), 'system-9-link');
   });
 
+  test('quotes no line breaks of others', async () => {
+    await using host = openLocalHost();
+    await withOldVersion(host);
+    const id = await startActivation(host.connection, requestFor(host, addVersion(host, 'new')));
+    await follow(host, id, false);
+    unlinkSync(host.profile);
+    symlinkSync('elsewhere\nphase live\u001b[2J\nend\n', host.profile);
+    await decideActivation(host.connection, id, 'roll-back');
+    const { state } = await follow(host, id);
+    assert.equal(state.phase, 'stuck');
+    assert.match(state.reason ?? '', /"elsewherephase live\[2Jend" by now/);
+  });
+
   test('goes back by itself where nix-env is gone', async () => {
     await using host = openLocalHost();
     await withOldVersion(host);

@@ -23,7 +23,8 @@ write_state() {
     [ -z "$old_path" ] || printf 'old-path %s\\n' "$old_path"
     [ -z "$old_generation" ] || printf 'old-generation %s\\n' "$old_generation"
     [ -z "$new_generation" ] || printf 'new-generation %s\\n' "$new_generation"
-    [ -z "$reason" ] || printf 'reason %s\\n' "$reason"
+    # Links of others may be quoted in it.
+    [ -z "$reason" ] || printf 'reason %s\\n' "$(printf '%s' "$reason" | tr -d '\\000-\\037\\177')"
     printf 'changed-at %s\\nend\\n' "$(date +%s)"
   } >"$dir/state.new" 2>/dev/null && mv -f "$dir/state.new" "$dir/state"
 }

@@ -308,7 +308,8 @@ while :; do
   watch "$dir"
   is_done=
   case $state in ended | lost) is_done=1 ;; esac
-  if [ "$phase" = waiting ] && [ -z "$past_waiting" ] && [ ! -L "$dir/decision" ]; then is_done=1; fi
+  # Who recovers it waits for nobody, whatever is written there before that begins.
+  if [ "$phase$past_waiting$is_recovery" = waiting ] && [ ! -L "$dir/decision" ]; then is_done=1; fi
   # After the state: what has ended has written all its lines.
   count=$(wc -l <"$dir/log")
   count=$((count))

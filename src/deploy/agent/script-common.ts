@@ -171,16 +171,18 @@ watch() {
   if [ "$state:$phase" = lost:unknown ] && [ ! -e "$1/begun" ]; then state=void; fi
 }
 
-# find_id ID: sets "dir", "key", "turn" and "starter".
+# find_id ID: sets "dir", "key", "turn", "starter" and "is_recovery": whether it is cared for by another agent than its first.
 find_id() {
   case $1 in '' | *[!a-z0-9-]* | -*) complain 'usage the id is malformed' ;; esac
   dir=$base/$1
   key=$(readlink "$dir/key" 2>/dev/null) || complain 'not-found there is no such activation'
   turn=00000000
   id_starter=
+  is_recovery=
   for link in "$base/turns/$key".*; do
     read_turn "$link"
     if [ "$turn_id" = "$1" ]; then
+      [ "$turn" = 00000000 ] || is_recovery=1
       turn=\${link##*.}
       id_starter=$starter
     fi
