@@ -27,9 +27,30 @@ export {
 } from './format/store-path.ts';
 export type { PublicKey, SecretKey, TrustedKeys } from './format/signature.ts';
 export type { PathInfo } from './format/path-info.ts';
+export {
+  defineFleet,
+  type DefaultsConfig,
+  type DurationText,
+  type FleetConfig,
+  type FleetDefinition,
+  type HealthConfig,
+  type HostConfig,
+  type HostSettings,
+  type PinConfig,
+  type SshConfigConfig,
+  type TerraformConfig,
+  type TerraformRule,
+} from './deploy/inventory/define-fleet.ts';
 export { computeClosure, type ClosureQuery } from './copy/closure.ts';
-export { copyClosure } from './copy/copy.ts';
+export { copyClosure, copyClosureToMany, type CopyToManyOptions } from './copy/copy.ts';
 export type { CopyEvent, CopySummary, OnCopyEvent } from './copy/events.ts';
+export {
+  fanOut,
+  FanOut,
+  type FanOutOptions,
+  type FanOutOutcomes,
+  type FanOutTarget,
+} from './copy/fan-out.ts';
 export { planCopy, type CopyPlan, type PlanOptions } from './copy/plan.ts';
 export { transfer, type TransferOptions } from './copy/transfer.ts';
 export {

@@ -11,6 +11,7 @@ import type { Store } from '../store/store.ts';
 import { surveyProfile, type ProfileSurvey } from './agent/agent.ts';
 import { fitsSystem, type ClosureSystem } from './closure-system.ts';
 import type { Host } from './fleet.ts';
+import type { KnownClosures } from './known-closures.ts';
 
 export interface CheckedHost {
   readonly host: Host;
@@ -28,8 +29,7 @@ export interface CheckHostOptions {
   readonly checkSigs?: boolean | undefined;
   readonly substitute?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** For which system the closure is, where that could be found out. */
-  readonly closureSystem: ClosureSystem | undefined;
+  readonly closures: KnownClosures;
   /** Paths that go along: pins. */
   readonly pinned: readonly StorePath[];
 }
@@ -41,15 +41,17 @@ export async function checkHost(
   connection: HostConnection,
   options: CheckHostOptions,
 ): Promise<CheckedHost> {
-  const { source, signal, checkSigs, substitute } = options;
+  const { source, signal, checkSigs, substitute, closures } = options;
   const { facts } = connection;
   requirePrograms(connection);
-  requireSystem(host, printStorePath(source.storeDir, path), connection, options.closureSystem);
+  const closureSystem = await closures.system(path);
+  requireSystem(host, printStorePath(source.storeDir, path), connection, closureSystem);
   const asRoot = actsAsRoot(host, connection);
   const profile = await surveyProfile(connection, host.profile, { asRoot, signal });
   const store = await connection.openStore();
   const roots = [path, ...options.pinned];
-  const plan = await planCopy(source, store, roots, { checkSigs, substitute, signal });
+  const closure = await closures.closure(roots);
+  const plan = await planCopy(source, store, roots, { closure, checkSigs, substitute, signal });
   const { freeBytes } = facts;
   if (freeBytes !== undefined && plan.missing.length > 0 && freeBytes < plan.narSize) {
     throw new FerryError(
@@ -116,17 +118,26 @@ function requireSystem(
   if (declared !== undefined && !fitsSystem(declared, facts.system, facts.extraSystems)) {
     throw new FerryError(
       'conflict',
-      `"${name}" is ${facts.system}, and ${host.origin} says ${declared}`,
+      `"${name}" is ${facts.system}, and was said to be ${declared}`,
     );
   }
   if (closureSystem === undefined) return;
   if (fitsSystem(closureSystem.system, facts.system, facts.extraSystems)) return;
+  // Scripts are built anywhere and run anywhere: whoever says what they are for knows better than their derivation.
+  if (declared !== undefined && closureSystem.how === 'derivation') return;
   throw new FerryError(
     'conflict',
     `cannot run "${printed}" on "${name}": it is for ${closureSystem.system}, and the host is ${facts.system}`,
     {
       path: printed,
-      hint: `build it for ${facts.system}; if the host runs ${closureSystem.system} too, its nix.conf says so: extra-platforms = ${closureSystem.system}`,
+      hint: hintFor(closureSystem, facts.system),
     },
   );
+}
+
+function hintFor({ system, how }: ClosureSystem, hostSystem: string): string {
+  if (how === 'derivation') {
+    return `that is what its derivation says; if it runs there all the same: --system ${hostSystem}`;
+  }
+  return `build it for ${hostSystem}; if the host runs ${system} too, its nix.conf says so: extra-platforms = ${system}`;
 }

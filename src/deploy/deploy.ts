@@ -9,11 +9,11 @@ import type { HostTarget } from '../host/host-target.ts';
 import type { Store } from '../store/store.ts';
 import { forEachAtOnce } from '../system/at-once.ts';
 import type { CheckedHost } from './check-host.ts';
-import { systemOf, type ClosureSystem } from './closure-system.ts';
 import type { HostResult, OnDeployEvent } from './events.ts';
 import type { Host } from './fleet.ts';
 import { gather } from './gather.ts';
 import { HostRun } from './host-run.ts';
+import { KnownClosures } from './known-closures.ts';
 import { Turns, type Strategy } from './strategy.ts';
 
 /** What one host is to get. */
@@ -70,13 +70,13 @@ export async function deploy(
   const onAbort = (): void => turns.stop();
   signal?.addEventListener('abort', onAbort);
   try {
-    const systems = new Systems(options);
+    const closures = new KnownClosures(options.source, options);
     const results: HostResult[] = [];
     // A host is connected from its check to its end, and no machine bears a thousand connections.
     for (let at = 0; at < tasks.length; at += options.parallel) {
       const batch = tasks.slice(at, at + options.parallel);
       const runs = batch.map((task) => new HostRun(task, turns, options));
-      await runAll(runs, turns, systems, options);
+      await runAll(runs, turns, closures, options);
       for (const { story } of runs) if (story.result !== undefined) results.push(story.result);
     }
     signal?.throwIfAborted();
@@ -89,12 +89,12 @@ export async function deploy(
 async function runAll(
   runs: readonly HostRun[],
   turns: Turns,
-  systems: Systems,
+  closures: KnownClosures,
   options: DeployOptions,
 ): Promise<void> {
   await using connections = new AsyncDisposableStack();
   for (const run of runs) connections.use(run);
-  const checking = runs.map((run) => run.check(() => systems.of(run.task.path)));
+  const checking = runs.map((run) => run.check(closures));
   if (turns.isStopped) return runs.forEach((run) => run.skip());
   const ends: Promise<void>[] = [];
   // An abort makes each check end by itself, and each must have ended.
@@ -129,32 +129,15 @@ export async function checkDeployment(
   tasks: readonly DeployTask[],
   options: DeployOptions,
 ): Promise<HostCheck[]> {
-  const systems = new Systems(options);
+  const closures = new KnownClosures(options.source, options);
   const turns = new Turns(options);
   const checks = new Map<DeployTask, HostCheck>();
   await forEachAtOnce(tasks, options.parallel, async (task) => {
     await using run = new HostRun(task, turns, options);
-    await run.check(() => systems.of(task.path));
+    await run.check(closures);
     const { outcome = 'done', error } = run.story.result ?? {};
     checks.set(task, { task, checked: run.checked, result: { outcome, error } });
   });
   options.signal?.throwIfAborted();
   return tasks.map((task) => checks.get(task)).filter((check) => check !== undefined);
-}
-
-/** Hosts often get the same closure: it is looked into once. */
-class Systems {
-  readonly #options: DeployOptions;
-  readonly #found = new Map<StorePath, Promise<ClosureSystem | undefined>>();
-
-  constructor(options: DeployOptions) {
-    this.#options = options;
-  }
-
-  of(path: StorePath): Promise<ClosureSystem | undefined> {
-    const { source, signal } = this.#options;
-    const known = this.#found.get(path) ?? systemOf(source, path, { signal });
-    this.#found.set(path, known);
-    return known;
-  }
 }

@@ -6,12 +6,12 @@ import { printStorePath } from '../format/store-path.ts';
 import { addPins, surveyProfile, type ProfileSurvey } from './agent/agent.ts';
 import type { ActivationState } from './activation-state.ts';
 import { checkHost, type CheckedHost } from './check-host.ts';
-import type { ClosureSystem } from './closure-system.ts';
 import type { DeployOptions, DeployTask } from './deploy.ts';
 import type { HostResult } from './events.ts';
 import type { Activation } from './fleet.ts';
 import { HostLink } from './host-link.ts';
 import { HostStory } from './host-story.ts';
+import type { KnownClosures } from './known-closures.ts';
 import { makeLive, type MadeLive } from './make-live.ts';
 import { isOver, settleEarlier } from './settle-earlier.ts';
 import type { Turns } from './strategy.ts';
@@ -39,9 +39,7 @@ export class HostRun implements AsyncDisposable {
   }
 
   /** Never rejects. @returns itself where all is well, undefined where it has come to its end */
-  async check(
-    systemOfClosure: () => Promise<ClosureSystem | undefined>,
-  ): Promise<this | undefined> {
+  async check(closures: KnownClosures): Promise<this | undefined> {
     const { story, task } = this;
     const { host } = task;
     const { signal } = this.#options;
@@ -53,7 +51,7 @@ export class HostRun implements AsyncDisposable {
       story.enter('checking');
       this.#checked = await checkHost(host, task.path, connection, {
         ...this.#options,
-        closureSystem: await systemOfClosure(),
+        closures,
         pinned: task.pins.map(({ path }) => path),
       });
       story.enter('ready');

@@ -10,7 +10,7 @@ import { makeNixHome, openNixHome, type NixHome, type NixHomeOptions } from './n
 import type { NixPeer, NixProgram } from './peers.ts';
 import { run, type Finished } from './run.ts';
 import { makeSmallClosure, type SmallClosure } from './small-closure.ts';
-import { makeTempDirectory } from './temp.ts';
+import { makeTempDirectory, type TempOptions } from './temp.ts';
 
 export interface CompareOptions {
   readonly input?: string | Uint8Array;
@@ -44,7 +44,7 @@ export interface BesideNix extends AsyncDisposable {
   compareStores(program: NixProgram, words: string | readonly string[]): Promise<void>;
 }
 
-export interface BesideNixOptions extends NixHomeOptions {
+export interface BesideNixOptions extends NixHomeOptions, TempOptions {
   /** Fills the store, once: it is copied then. Beside the small closure. */
   readonly prepare?: (home: NixHome, closure: SmallClosure) => Promise<void>;
   /** Done in each home: what has its directory in it, such as roots. */

@@ -40,6 +40,10 @@ export const deploy: Command = defineCommand({
     },
     ...inventoryOptions,
     from: { help: 'the store to copy from', value: 'STORE', completes: 'store' },
+    system: {
+      help: 'the system that the closure is for, where its derivation says another',
+      value: 'SYSTEM',
+    },
     ...activationOptions,
     noActivate: { help: 'copy and pin alone: no generation, no activation' },
     pin: {
@@ -84,7 +88,8 @@ export const deploy: Command = defineCommand({
     const fleet = await readFleet(context, options, { uris: to, words: on });
     const hosts = chooseHosts(fleet, on).map((host) => {
       const changed = withActivation(TITLE, host, options);
-      return { ...changed, pins: [...changed.pins, ...pins] };
+      const { system = changed.system } = options;
+      return { ...changed, system, pins: [...changed.pins, ...pins] };
     });
     await using session = openSession(context);
     const source = await session.openExisting(options.from);
