@@ -47,7 +47,10 @@ test('what breaks is done again over a new connection', async () => {
   assert.equal(result, 1);
   assert.deepEqual(seen, [0, 1]);
   await link[Symbol.asyncDispose]();
-  assert.deepEqual(closed.sort(), [0, 1]);
+  assert.deepEqual(
+    closed.sort((a, b) => a - b),
+    [0, 1],
+  );
 });
 
 test('it is tried again until the host is there', async () => {

@@ -154,10 +154,19 @@ peerTest(
         await using old = makeNixHome(nix(release), { ram: true });
         const theirs = await old.runOk('nix', [
           ...words,
-          ...['--store', home.storeUri, '--recursive', shown],
+          '--store',
+          home.storeUri,
+          '--recursive',
+          shown,
         ]);
         const ours = await runFerryOk(home, [
-          ...['derivation', 'show', '--json-format', format, '--pretty', '--recursive', shown],
+          'derivation',
+          'show',
+          '--json-format',
+          format,
+          '--pretty',
+          '--recursive',
+          shown,
         ]);
         assert.equal(ours.trimEnd(), theirs);
       });
@@ -219,7 +228,10 @@ peerTest('derivations are added as Nix adds them', { nix: ['2.34'] }, async (nix
     ['a wrong path', changed((drv) => (drv.env['more'] = 'x'))],
     [
       'a wrong variable',
-      changed((drv) => (drv.outputs = { out: {}, dev: {} }) && (drv.env['out'] = '/x')),
+      changed((drv) => {
+        drv.outputs = { out: {}, dev: {} };
+        drv.env['out'] = '/x';
+      }),
     ],
     ['another name', changed((drv) => (drv['name'] = 'other'))],
     ['no name', changed((drv) => delete drv['name'])],

@@ -25,7 +25,11 @@ export async function makeDerivationCorpus(home: NixHome): Promise<DerivationCor
     await home.runOk('nix-instantiate', [
       EXPRESSION,
       '--no-gc-warning',
-      ...['--attr', attribute, '--arg', 'bytes', bytes],
+      '--attr',
+      attribute,
+      '--arg',
+      'bytes',
+      bytes,
     ]);
   return { shown: await instantiate('shown'), whole: await instantiate('whole') };
 }
