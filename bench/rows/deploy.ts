@@ -1,4 +1,7 @@
-/** A closure made live on machines: on one, and on eight with links as fast as that one's. */
+/**
+ * A closure made live on machines: on one, and on eight with links as fast as that one's. What stands beside ferry checks
+ * nothing beforehand and confirms nothing afterwards, so no bar says how they should compare.
+ */
 import type { DeployRow } from '../deploy-row.ts';
 
 const RATE = '50mbit';
@@ -11,7 +14,7 @@ export const deployRows: readonly DeployRow[] = [
     hostCount: 1,
     rate: RATE,
     closureBytes: CLOSURE_BYTES,
-    bar: { ratioMax: 1.2 },
+    bar: {},
   },
   {
     name: 'deploy-8',
@@ -19,7 +22,7 @@ export const deployRows: readonly DeployRow[] = [
     hostCount: 8,
     rate: RATE,
     closureBytes: CLOSURE_BYTES,
-    bar: { ratioMax: 1 },
+    bar: {},
     beside: { row: 'deploy-1', ratioMax: 2 },
   },
 ];
