@@ -45,12 +45,7 @@ export async function evaluateShell(
     ...attributes.flatMap((name) => ['-A', name]),
   ];
   const what = `${hasPackages || hasExpressions ? 'an expression' : 'a file'} must be evaluated`;
-  const text = await runForeignNix(
-    { ...context, cwd: directory },
-    what,
-    [...flags, ...words],
-    'nix-instantiate',
-  );
+  const text = await runForeignNix(context, what, [...flags, ...words], 'nix-instantiate');
   const [drv = '', ...others] = new Set(text.trim().split('\n'));
   if (others.length > 0) throw nixUsage(PROGRAM, 'nix-shell requires a single derivation');
   // An output that isn't the first one is told of as "x.drv!dev".

@@ -104,7 +104,7 @@ async function run(outer: CommandContext, given: readonly string[]): Promise<num
     });
   }
   const context = { ...outer, verbosity: common.verbosity, overrides: common.overrides };
-  // What a script names lies beside it.
+  // Files that a script names lie beside it.
   const directory = script === undefined ? context.cwd : dirname(resolve(context.cwd, script.file));
   const shell = await open(context, wanted, { storeUri: common.store, directory });
   return shell === undefined ? 0 : await enterShell(context, shell);
@@ -235,7 +235,7 @@ async function open(
   const isExcluded = (input: StorePath): boolean =>
     exclude.some((pattern) => pattern.test(printStorePath(store.storeDir, input)));
   const drv =
-    derivationIn(store, directory, wanted) ??
+    derivationIn(store, context.cwd, wanted) ??
     (await evaluateShell(context, store, wanted, { storeUri, directory }));
   if (wanted.isDryRun) {
     await tellMissing(context, store, drv, isExcluded);
