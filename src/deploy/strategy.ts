@@ -26,11 +26,21 @@ export function parseStrategy(text: string): Strategy {
   return { kind, count: Number(match[2] ?? 1) };
 }
 
-const GOOD: ReadonlySet<DeployOutcome> = new Set(['live', 'unchanged', 'at-next-boot', 'done']);
-
-/** Whether the host is as it was wished for. */
+/** Whether all that was asked for was done there. */
 export function isGood(outcome: DeployOutcome): boolean {
-  return GOOD.has(outcome);
+  switch (outcome) {
+    case 'live':
+    case 'unchanged':
+    case 'at-next-boot':
+    case 'done':
+      return true;
+    case 'rolled-back':
+    case 'refused':
+    case 'failed':
+    case 'skipped':
+    case 'unknown':
+      return false;
+  }
 }
 
 /** What went wrong once its generation was to be changed, which says something about the generation. */

@@ -1,7 +1,7 @@
 /** The exit status of a deployment, out of what became of each host (docs/exit-status.md). */
 import type { HostResult } from '../../deploy/events.ts';
+import { isGood } from '../../deploy/strategy.ts';
 import { exitStatusOf, partialStatus, rolledBackStatus } from '../errors.ts';
-import { isGood } from './deploy-state.ts';
 
 /**
  * 0 only where every host has what was asked for. Where all that went wrong went wrong in one way, it is that way's

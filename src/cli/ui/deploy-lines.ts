@@ -4,6 +4,7 @@
  */
 import { formatBytes } from '../../bytes/format-bytes.ts';
 import type { DeployOutcome } from '../../deploy/events.ts';
+import { isGood } from '../../deploy/strategy.ts';
 import type { Paint } from '../looking.ts';
 import { doneBytes, type CopyState } from './copy-state.ts';
 import {
@@ -11,7 +12,6 @@ import {
   copyTotals,
   countOutcomes,
   isBusy,
-  isGood,
   lineText,
   type DeployState,
   type HostState,

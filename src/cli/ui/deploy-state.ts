@@ -102,23 +102,6 @@ export function isBusy({ phase, result }: HostState): boolean {
   return phase !== 'ready' && phase !== 'copied';
 }
 
-/** Whether all that was asked for was done there. */
-export function isGood(outcome: DeployOutcome): boolean {
-  switch (outcome) {
-    case 'live':
-    case 'unchanged':
-    case 'at-next-boot':
-    case 'done':
-      return true;
-    case 'rolled-back':
-    case 'refused':
-    case 'failed':
-    case 'skipped':
-    case 'unknown':
-      return false;
-  }
-}
-
 export interface CopyTotals {
   readonly doneBytes: number;
   readonly totalBytes: number;

@@ -4,10 +4,11 @@
  */
 import { formatBytes } from '../../bytes/format-bytes.ts';
 import { FerryError, isFerryError } from '../../error.ts';
+import { isGood } from '../../deploy/strategy.ts';
 import { describeError } from '../errors.ts';
 import type { Paint } from '../looking.ts';
 import { outcomeCounts } from './deploy-lines.ts';
-import { isGood, lineText, type DeployState, type HostState } from './deploy-state.ts';
+import { lineText, type DeployState, type HostState } from './deploy-state.ts';
 import { generationsText, outcomeLooks, outcomeText } from './deploy-words.ts';
 import { clipToWidth, displayWidth, wrapToWidth } from './display-width.ts';
 import { formatCount, formatDuration, formatNumber } from './units.ts';
