@@ -37,10 +37,15 @@ enter() {
   write_state
 }
 
-# decide WORD: sets "decision" to it, or to what was decided before.
+# decide WORD: sets "decision" to it, or to what was decided before. Where nothing can be written down, nobody else can
+# decide either, and it holds all the same.
 decide() {
-  ln -s "$1" "$dir/decision" 2>/dev/null
+  ln -s "$1" "$dir/decision" 2>/dev/null || [ -L "$dir/decision" ] || {
+    rm -f "$dir/reserve"
+    ln -s "$1" "$dir/decision" 2>/dev/null
+  }
   decision=$(readlink "$dir/decision")
+  [ -n "$decision" ] || decision=$1
 }
 
 # At most "log_max" bytes of stdin go to the log. What comes after is read all the same: nobody dies of a full log.
@@ -147,6 +152,8 @@ in_login_environment() {
   cd "$1" || exit 126
   shift
   umask 022
+  # A path with "=" in it would be a variable to env, and nothing would run.
+  case $1 in *=*) set -- sh -c 'exec "$0" "$@"' "$@" ;; esac
   for name in $kept_names; do
     eval "value=\\\${kept_$name-}; is_set=\\\${kept_$name+1}"
     [ -z "$is_set" ] || set -- "$name=$value" "$@"
@@ -173,7 +180,7 @@ program_of() {
     auto)
       program=
       for candidate in bin/switch-to-configuration $known_programs; do
-        if [ -x "$1/$candidate" ]; then
+        if [ -f "$1/$candidate" ] && [ -x "$1/$candidate" ]; then
           program=$candidate
           break
         fi
@@ -220,7 +227,8 @@ generation_of() {
   case $generation in '' | *[!0-9]*) generation= ;; esac
 }
 
-# lead: sets "leads" to what the profile says, "generation", and "leads_path" to the path that it is.
+# lead: sets "leads" to what the profile says, "generation", and "leads_path" to the path that it is: a profile may be a link
+# to another one, and what lies in the store is what it is, link or not.
 lead() {
   leads=$(readlink "$profile" 2>/dev/null && echo .) && leads=\${leads%"$newline".}
   leads_path=
@@ -228,7 +236,12 @@ lead() {
   [ -n "$leads" ] || return
   generation_of "$leads"
   case $leads in /*) leads_path=$leads ;; *) leads_path=\${profile%/*}/$leads ;; esac
-  if [ -L "$leads_path" ]; then leads_path=$(readlink "$leads_path"); fi
+  links=0
+  while [ "$links" -lt 20 ] && [ "\${leads_path%/*}" != "\${new_path%/*}" ] && [ -L "$leads_path" ]; do
+    links=$((links + 1))
+    link=$(readlink "$leads_path")
+    case $link in /*) leads_path=$link ;; *) leads_path=\${leads_path%/*}/$link ;; esac
+  done
 }
 
 switch_to() {
@@ -267,6 +280,9 @@ switch_back() {
   if [ -z "$old_link" ]; then
     rm -f "$profile"
     was_made=1
+  elif [ ! -e "$old_path" ] && [ ! -L "$old_path" ]; then
+    why="\\"$old_path\\" is gone"
+    return 1
   else
     if [ -n "$old_generation" ]; then
       nix_env 60 -p "$profile" --switch-generation "$old_generation"
