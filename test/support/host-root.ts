@@ -239,7 +239,8 @@ function writePrograms(root: string, options: HostRootOptions): void {
   const start = `#!/bin/sh
 mkdir -p /run/sshd
 rm -f /run/sshd.pid
-/usr/sbin/sshd -f /etc/ssh/sshd_config -E /var/log/sshd
+# Where one is being started already, it has the port: then there is nothing to wait for.
+/usr/sbin/sshd -f /etc/ssh/sshd_config -E /var/log/sshd || exit 1
 until [ -s /run/sshd.pid ]; do sleep 0.01; done`;
   write(root, 'var/local/sbin/start-sshd', start, 0o755);
   // The kernel says that somebody listens, which is a moment after there is a socket.
