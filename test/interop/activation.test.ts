@@ -283,6 +283,10 @@ const steps: readonly Step[] = [
       await using second = await reach(world);
       const state = await followActivation(second, id, { position, onLine });
       assert.equal(state.phase, 'waiting');
+      if (second.facts.hasSystemd) {
+        const units = await host.execOk(['systemctl', 'list-units', '--plain', '--no-legend']);
+        assert.match(units, new RegExp(`ferry-activation-${id}-\\d+\\.service .* running`));
+      }
       assert.equal(await decideActivation(second, id, 'confirm'), 'accepted');
       const end = await followActivation(second, id, { position, onLine, pastWaiting: true });
       assert.equal(end.phase, 'live');
