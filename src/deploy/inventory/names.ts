@@ -19,8 +19,12 @@ export function isTag(text: string): boolean {
   return text.length <= TAG_MAX && TAG.test(text) && !RESERVED.includes(text);
 }
 
+/** What is longer can't be a name, whatever is left out of it. */
+const TEXT_MAX = 4 * NAME_MAX;
+
 /** A name made of what a provider calls a machine; undefined where nothing is left of it. */
 export function hostNameFrom(text: string): string | undefined {
+  if (text.length > TEXT_MAX) return undefined;
   const name = text
     .normalize('NFC')
     .replaceAll(/[^\p{L}\p{M}\p{N}._-]+/gu, '-')
@@ -31,6 +35,7 @@ export function hostNameFrom(text: string): string | undefined {
 
 /** A tag made of a label; undefined where nothing is left of it. */
 export function tagFrom(text: string): string | undefined {
+  if (text.length > TEXT_MAX) return undefined;
   const tag = text
     .normalize('NFC')
     .trim()

@@ -235,6 +235,31 @@ describe('rules', () => {
     assert.deepEqual(rows(named).at(-1), ['hidden-name', '203.0.113.77', 'hcloud_server']);
   });
 
+  test('make no tags of labels that are sensitive', () => {
+    const tags = { Role: 'web', DbPassword: 'hunter2' };
+    const values = { public_ip: '198.51.100.7', tags, tags_all: tags };
+    const resource = { mode: 'managed', type: 'aws_instance', name: 'web' };
+    const shown = {
+      format_version: '1.0',
+      values: {
+        root_module: {
+          resources: [{ ...resource, values, sensitive_values: { tags: { DbPassword: true } } }],
+        },
+      },
+    };
+    const mark = [
+      { type: 'get_attr', value: 'tags' },
+      { type: 'index', value: { value: 'DbPassword', type: 'string' } },
+    ];
+    const instances = [{ attributes: values, sensitive_attributes: [mark] }];
+    const file = { version: 4, resources: [{ ...resource, instances }] };
+    for (const document of [shown, file]) {
+      const found = find(JSON.stringify(document));
+      assert.deepEqual(rows(found), [['web', '198.51.100.7', 'Role=web aws_instance']]);
+      assert.doesNotMatch(JSON.stringify(found), /hunter2/);
+    }
+  });
+
   test('that are said twice are one', () => {
     const where = { 'tags.Role': 'db' };
     const found = find(text, parseRuleWord('aws_instance=private_ip'), { aws_instance: { where } });
@@ -499,4 +524,19 @@ describe('outputs', () => {
       );
     });
   }
+});
+
+test('names as long as somebody likes take no time', () => {
+  const dashes = `a${'-'.repeat(1_000_000)}b`;
+  const found = find(stateOf('aws_instance', { public_ip: '192.0.2.1', tags: { Name: dashes } }));
+  assert.deepEqual(rows(found), [['a', '192.0.2.1', 'aws_instance']]);
+});
+
+test('an output says nothing of what is run on hosts, in a URI neither', () => {
+  const uri = 'ssh://root@192.0.2.1?remote-program=sh%20-c%20id';
+  const outputs = { ferry_hosts: { value: { web: { uri } } } };
+  assert.throws(() => find(JSON.stringify({ version: 4, outputs })), {
+    code: 'usage',
+    message: /ferry_hosts\["web"\] of "x": uri has the parameter "remote-program"/,
+  });
 });

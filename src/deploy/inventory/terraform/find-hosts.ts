@@ -1,7 +1,7 @@
 /** The hosts in a state, by the rules: of resources, and of outputs that were named or made for it. */
 import type { FoundHost } from '../inventory.ts';
 import { hostNameFrom } from '../names.ts';
-import { valuesAt } from './attribute-path.ts';
+import { valuesAt, type Found } from './attribute-path.ts';
 import { configFrom, fits, terraformSource, textFrom, type Candidate } from './candidate.ts';
 import { nameHosts } from './name-hosts.ts';
 import { hostsByRule, statedHosts } from './output-hosts.ts';
@@ -64,7 +64,7 @@ function hostOf(resource: TerraformResource, rules: RuleSet): Candidate | string
   const read = ({ path, isExplicit }: RulePath): unknown[] =>
     valuesAt(values, path)
       .filter(({ at }) => isExplicit || !resource.isSensitive(at))
-      .map(({ value }) => value);
+      .map(({ value, at }) => (isExplicit ? value : withoutSensitive(resource, value, at)));
   const config = configFrom(read, rule);
   if (config === undefined) {
     return configFrom(all, rule) === undefined
@@ -79,6 +79,17 @@ function hostOf(resource: TerraformResource, rules: RuleSet): Candidate | string
     origin: `${terraformSource}: ${resource.address}`,
     config: { ...config, tags: [...new Set([...(config.tags ?? []), type])] },
   };
+}
+
+/** A list or labels without what is sensitive in them: what lies deeper nothing is made of. */
+function withoutSensitive(
+  { isSensitive }: TerraformResource,
+  value: unknown,
+  at: Found['at'],
+): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.filter((_, i) => !isSensitive([...at, i]));
+  return Object.fromEntries(Object.entries(value).filter(([key]) => !isSensitive([...at, key])));
 }
 
 /** By what it is called in the configuration of Terraform. */

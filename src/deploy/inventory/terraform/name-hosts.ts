@@ -9,6 +9,8 @@ import { terraformSource, type Candidate } from './candidate.ts';
 export function nameHosts(candidates: readonly Candidate[]): FoundHost[] {
   const names = new Map<Candidate, string>();
   const taken = new Set<string>();
+  /** By stem, the last that was given to one of it. */
+  const numbers = new Map<string, number>();
   let left = claim(candidates, ({ wanted }) => wanted);
   const rounds = left.reduce((most, { otherNames }) => Math.max(most, otherNames.length), 0);
   for (let round = 0; round < rounds; round++) {
@@ -54,7 +56,10 @@ export function nameHosts(candidates: readonly Candidate[]): FoundHost[] {
   }
 
   function numbered(stem: string): string {
-    for (let n = 1; ; n++) if (!taken.has(`${stem}-${n}`)) return `${stem}-${n}`;
+    let number = (numbers.get(stem) ?? 0) + 1;
+    while (taken.has(`${stem}-${number}`)) number++;
+    numbers.set(stem, number);
+    return `${stem}-${number}`;
   }
 }
 

@@ -130,7 +130,14 @@ function statedFields(value: unknown, what: string): Stated {
       unknown.map((field) => ({ at: [], what: unknownField(snakeCase(field), known) })),
     );
   }
-  return { ...checkHostConfig(fields, options), name };
+  const config = checkHostConfig(fields, options);
+  const { uri } = config;
+  // A URI could say what the fields may not.
+  if (uri !== undefined && parseHostUri(uri).parameters.has('remote-program')) {
+    const why = 'has the parameter "remote-program", which people\'s own files may say';
+    throw mistakesError(what, [{ at: ['uri'], what: why }]);
+  }
+  return { ...config, name };
 }
 
 export interface RuleOptions {
