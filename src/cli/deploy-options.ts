@@ -120,6 +120,8 @@ interface Turn {
 }
 
 const parallelDefault = 64;
+/** Beyond it a number only means all of them; each is work for this machine. */
+const parallelMax = 10_000;
 
 /** @throws FerryError `usage` */
 export function turnOf(
@@ -134,7 +136,7 @@ export function turnOf(
     strategy: parseStrategy(given.strategy ?? 'all'),
     maxFailures:
       maxFailures === undefined ? undefined : wholeNumber(title, '--max-failures', maxFailures),
-    parallel: atATime,
+    parallel: Math.min(atATime, parallelMax),
   };
 }
 

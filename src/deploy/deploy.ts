@@ -92,10 +92,10 @@ async function runAll(
   closures: KnownClosures,
   options: DeployOptions,
 ): Promise<void> {
+  if (turns.isStopped) return runs.forEach((run) => run.skip());
   await using connections = new AsyncDisposableStack();
   for (const run of runs) connections.use(run);
   const checking = runs.map((run) => run.check(closures));
-  if (turns.isStopped) return runs.forEach((run) => run.skip());
   const ends: Promise<void>[] = [];
   // An abort makes each check end by itself, and each must have ended.
   for await (const group of gather(checking, { patienceMs })) {

@@ -14,7 +14,7 @@ import { HostStory } from './host-story.ts';
 import type { KnownClosures } from './known-closures.ts';
 import { makeLive, type MadeLive } from './make-live.ts';
 import { isOver, settleEarlier } from './settle-earlier.ts';
-import type { Turns } from './strategy.ts';
+import { isGood, type Turns } from './strategy.ts';
 
 export class HostRun implements AsyncDisposable {
   readonly task: DeployTask;
@@ -133,17 +133,28 @@ export class HostRun implements AsyncDisposable {
     const { profile, activation, activationTimeoutMs, confirmTimeoutMs } = host;
     const link = this.#link;
     if (link === undefined) throw new FerryError('internal', 'a host without a connection');
-    const newPath = this.#printed;
-    const request = { profile, newPath, activation, activationTimeoutMs, confirmTimeoutMs };
-    const earlier = this.#earlier;
-    return await makeLive(link, earlier === undefined || isOver(earlier) ? request : earlier, {
+    const { signal } = this.#options;
+    const options = {
       host,
       asRoot,
       address: await this.#options.addressOf(host),
-      signal: this.#options.signal,
-      onLine: (line) => this.story.line(line),
+      signal,
+      onLine: (line: string) => this.story.line(line),
       onConfirming: () => this.story.enter('confirming'),
-    });
+    };
+    const earlier = this.#earlier;
+    if (earlier !== undefined && !isOver(earlier)) {
+      const live = await makeLive(link, earlier, options);
+      if (!isGood(live.outcome)) return live;
+      this.#earlier = live.state;
+      // Whoever began it may have wanted something else of the same path: to test it, or to start with it.
+      const found = await surveyProfile(link.connection, profile, { asRoot, signal });
+      if (this.#isThere(found)) return live;
+      this.story.enter('activating');
+    }
+    const newPath = this.#printed;
+    const request = { profile, newPath, activation, activationTimeoutMs, confirmTimeoutMs };
+    return await makeLive(link, request, options);
   }
 
   /** Whether it runs already what it is to run, as far as anybody can know. */

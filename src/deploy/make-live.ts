@@ -3,11 +3,12 @@
  * connection, and confirmed over a connection that was made after it, once the health checks hold. The host decides in
  * the end: without a confirmation it goes back by itself.
  */
-import { FerryError, messageOf } from '../error.ts';
+import { FerryError, isFerryError, messageOf, type ErrorCode } from '../error.ts';
 import {
   decideActivation,
   findActivation,
   followActivation,
+  newActivationId,
   recoverActivation,
   startActivation,
   type ActivationRequest,
@@ -17,7 +18,7 @@ import { checkHealth } from './check-health.ts';
 import type { DeployOutcome } from './events.ts';
 import type { Host } from './fleet.ts';
 import type { HostLink } from './host-link.ts';
-import { isOver } from './settle-earlier.ts';
+import { agentSlackMs, isOver } from './settle-earlier.ts';
 
 export interface MakeLiveOptions {
   readonly host: Host;
@@ -43,6 +44,7 @@ const slackMs = 30_000;
 
 /**
  * @param work what to start, or an activation that is under way already: what somebody else began and couldn't finish
+ * @throws FerryError why the host didn't begin it: nothing is changed there then
  */
 export async function makeLive(
   link: HostLink,
@@ -55,14 +57,17 @@ export async function makeLive(
   const position = { lines: 0 };
   let state: ActivationState | undefined;
   const follow = async (id: string, pastWaiting: boolean): Promise<ActivationState> => {
-    const deadline = pastWaiting ? limits.untilBack() : limits.untilDecided();
-    const found = await link.persist(deadline, (connection) =>
-      followActivation(connection, id, { asRoot, signal, onLine, position, pastWaiting }),
+    const until = pastWaiting ? limits.untilBack() : limits.untilDecided();
+    // A host that answers and comes to no end must not hold up the run.
+    const how = { asRoot, signal, onLine, deadline: until + agentSlackMs };
+    const found = await link.persist(until, (connection) =>
+      followActivation(connection, id, { ...how, position, pastWaiting }),
     );
     if (found.phase !== 'lost') return found;
     // It was switched off, or somebody killed what cared for it.
-    return await link.persist(limits.untilBack(), (connection) =>
-      recoverActivation(connection, id, { asRoot, signal, onLine }),
+    const untilBack = limits.untilBack();
+    return await link.persist(untilBack, (connection) =>
+      recoverActivation(connection, id, { ...how, deadline: untilBack + agentSlackMs }),
     );
   };
   try {
@@ -75,25 +80,45 @@ export async function makeLive(
     return ended(host, state, problem);
   } catch (error) {
     signal?.throwIfAborted();
+    if (error instanceof NotBegun) throw error.cause;
     return { outcome: 'unknown', state, error };
   }
 }
 
-/** Where the connection breaks while it is started, nobody knows whether it was. */
+/** The host refused to begin, and had not been asked before. */
+class NotBegun extends Error {}
+
+const REFUSALS: readonly ErrorCode[] = ['conflict', 'denied', 'no-space', 'not-found', 'usage'];
+
+/** Where the connection breaks while it is started, nobody knows whether it was: then it is looked for, whatever became of it. */
 async function begin(
   link: HostLink,
   request: ActivationRequest,
   { asRoot, signal }: MakeLiveOptions,
 ): Promise<string> {
-  let isAgain = false;
+  const tried = new Set<string>();
   return await link.persist(performance.now() + slackMs, async (connection) => {
     const options = { asRoot, signal };
-    if (isAgain) {
+    const findOurs = async (): Promise<string | undefined> => {
       const found = await findActivation(connection, request.profile, options);
-      if (found?.newPath === request.newPath && !isOver(found)) return found.id;
+      if (found === undefined) return undefined;
+      const isSame = found.newPath === request.newPath && !isOver(found);
+      return tried.has(found.id) || isSame ? found.id : undefined;
+    };
+    const begun = tried.size === 0 ? undefined : await findOurs();
+    if (begun !== undefined) return begun;
+    const id = newActivationId(request.profile);
+    tried.add(id);
+    try {
+      return await startActivation(connection, request, { ...options, id });
+    } catch (error) {
+      if (!REFUSALS.some((code) => isFerryError(error, code))) throw error;
+      if (tried.size === 1) throw new NotBegun('the host did not begin', { cause: error });
+      // The one before may have been begun since we looked.
+      const late = await findOurs();
+      if (late !== undefined) return late;
+      throw error;
     }
-    isAgain = true;
-    return await startActivation(connection, request, options);
   });
 }
 

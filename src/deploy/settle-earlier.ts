@@ -17,6 +17,8 @@ export interface SettleOptions {
 
 const askAgainMs = 1000;
 const slackMs = 30_000;
+/** What an agent may take beyond the times of its host, for a nix-env that hangs and for programs that don't die. */
+export const agentSlackMs: number = 420_000;
 
 /**
  * @param printed the path that is to run there
@@ -39,7 +41,8 @@ export async function settleEarlier(
     if (state === undefined || isOver(state)) return state;
     if (state.phase === 'lost') {
       onWarning('an earlier activation was cut off: going back to where it began');
-      return await recoverActivation(connection, state.id, options);
+      const limit = deadline + agentSlackMs;
+      return await recoverActivation(connection, state.id, { ...options, deadline: limit });
     }
     if (state.newPath === printed && state.phase !== 'rolling-back') return state;
     if (performance.now() > deadline) {

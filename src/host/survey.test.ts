@@ -117,8 +117,11 @@ test('why nobody becomes root follows what was asked for', async () => {
 });
 
 test('a user can not pass for a part of a question', async () => {
-  const { facts } = await survey({ user: 'x" on "other' });
-  assert.equal(facts.user, 'user 1000');
+  const names = ['x" on "other', 'x\u201d\u2800on\u2800\u201cother', '\u202erehto', 'x\ufeff'];
+  for (const user of names) assert.equal((await survey({ user })).facts.user, 'user 1000');
+  for (const user of ['alice', 'WORK\\bob', 'bob@work.example', 'j\u00f6rg', 'pc$']) {
+    assert.equal((await survey({ user })).facts.user, user);
+  }
 });
 
 test('free space that can not be known is left open', async () => {

@@ -124,10 +124,12 @@ export function describeSurvey(
   };
 }
 
-/** It is shown in questions, in which it must not pass for the question itself. */
+/** It is shown in questions, in which it must not pass for the question itself: there are quotes and blanks of many kinds. */
 function userOf(values: ReadonlyMap<string, string>): string {
   const name = values.get('user') ?? '';
-  return /^[^\s"'`]{1,64}$/.test(name) ? name : `user ${Number(values.get('uid'))}`;
+  return /^[\p{L}\p{M}\p{N}_.@\\$+-]{1,64}$/u.test(name)
+    ? name
+    : `user ${Number(values.get('uid'))}`;
 }
 
 function pathOf(values: ReadonlyMap<string, string>, program: string): string | undefined {

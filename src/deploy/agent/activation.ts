@@ -5,7 +5,7 @@
 import { FerryError } from '../../error.ts';
 import type { HostConnection } from '../../host/host-connection.ts';
 import type { ActivationState } from '../activation-state.ts';
-import { followActivation } from './follow.ts';
+import { followActivation, type FollowOptions } from './follow.ts';
 import { parseState } from './parse-state.ts';
 import {
   assignments,
@@ -22,6 +22,11 @@ import { commonClientScript } from './script-common.ts';
 /** Above what the scripts themselves wait for: an agent that doesn't start. */
 const timeoutMs = 90_000;
 
+export interface StartOptions extends AgentOptions {
+  /** Of the activation, by `newActivationId`: whoever chose it knows its own again. */
+  readonly id?: string | undefined;
+}
+
 /**
  * Starts an activation under the supervision of the host. One whose outcome is not known, as the connection broke, may have been
  * begun: `findActivation` tells.
@@ -31,11 +36,10 @@ const timeoutMs = 90_000;
 export async function startActivation(
   connection: HostConnection,
   request: ActivationRequest,
-  { asRoot, signal }: AgentOptions = {},
+  { asRoot, signal, id = newActivationId(request.profile) }: StartOptions = {},
 ): Promise<string> {
   const { newPath, profile } = request;
   const doing = `activate "${newPath}"`;
-  const id = newActivationId(profile);
   const script = startScriptFor(connection, id, request);
   const answer = await runScript(connection, doing, script, { asRoot, signal, timeoutMs });
   const { word, rest: other } = answerWords(connection, doing, answer);
@@ -114,10 +118,8 @@ export async function decideActivation(
   }
 }
 
-export interface RecoverOptions extends AgentOptions {
-  /** As for `followActivation`. */
-  readonly onLine?: ((line: string) => void) | undefined;
-}
+/** As for `followActivation`. */
+export type RecoverOptions = AgentOptions & Pick<FollowOptions, 'onLine' | 'deadline'>;
 
 /**
  * Brings an activation that is lost to its end: what was confirmed stays, all else goes back to the old generation. One that isn't
@@ -126,7 +128,7 @@ export interface RecoverOptions extends AgentOptions {
 export async function recoverActivation(
   connection: HostConnection,
   id: string,
-  { asRoot, signal, onLine }: RecoverOptions = {},
+  { asRoot, signal, onLine, deadline }: RecoverOptions = {},
 ): Promise<ActivationState> {
   const doing = `recover the activation "${id}"`;
   const wantsSystemd = connection.facts.hasSystemd ? '1' : '';
@@ -137,7 +139,7 @@ export async function recoverActivation(
   if (word !== 'started' && word !== 'busy' && word !== 'ended') {
     throw unexpected(connection, doing, answer);
   }
-  return await followActivation(connection, id, { asRoot, signal, onLine });
+  return await followActivation(connection, id, { asRoot, signal, onLine, deadline });
 }
 
 /** One line of a few words. */

@@ -10,9 +10,10 @@ export {
   startActivation,
   type ActivationDecision,
   type RecoverOptions,
+  type StartOptions,
 } from './activation.ts';
 export { followActivation, type FollowOptions, type LogPosition } from './follow.ts';
-export type { ActivationRequest } from './request.ts';
+export { newActivationId, type ActivationRequest } from './request.ts';
 export type { AgentOptions } from './run-script.ts';
 export { knownActivationPrograms } from './script-agent.ts';
 export { addPins, type HostPin } from './pins.ts';

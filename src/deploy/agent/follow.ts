@@ -12,6 +12,8 @@ import { commonClientScript } from './script-common.ts';
 /** How far a log was read. Kept by whoever follows again over another connection, so that no line comes twice. */
 export interface LogPosition {
   lines: number;
+  /** Of what was told of it. */
+  characters?: number | undefined;
 }
 
 export interface FollowOptions extends AgentOptions {
@@ -23,23 +25,34 @@ export interface FollowOptions extends AgentOptions {
   readonly position?: LogPosition | undefined;
   /** Follow it to its end, also while it waits for a decision. */
   readonly pastWaiting?: boolean | undefined;
+  /** In milliseconds of `performance.now`: by then it has come to its end, or will not be followed any more. Default: never. */
+  readonly deadline?: number | undefined;
 }
 
 /** Of one session; then it is followed by another. */
 const sessionSeconds = 600;
+/** Agents keep less, so what comes beyond it is none of theirs. */
+const logMaxCharacters = 4 << 20;
 
 /**
  * @returns its state when it has come to its end, is lost, or waits and nobody has decided yet. It may be called again.
- * @throws FerryError `unavailable` where the connection breaks, `not-found` where there is no such activation
+ * @throws FerryError `unavailable` where the connection breaks, `not-found` where there is no such activation, `failed` where it
+ *   has not come to an end by the deadline
  */
 export async function followActivation(
   connection: HostConnection,
   id: string,
   options: FollowOptions = {},
 ): Promise<ActivationState> {
-  const { asRoot, signal, position = { lines: 0 } } = options;
+  const { asRoot, signal, position = { lines: 0 }, deadline = Number.POSITIVE_INFINITY } = options;
   const doing = `follow the activation "${id}"`;
   for (;;) {
+    const leftMs = deadline - performance.now();
+    if (leftMs <= 0) {
+      const what = `the activation "${id}" on "${connection.host.name}"`;
+      throw new FerryError('failed', `${what} takes longer than it may, and nobody there ends it`);
+    }
+    const seconds = Math.min(sessionSeconds, Math.ceil(leftMs / 1000));
     const mark = randomBytes(8).toString('hex');
     const session = new FollowSession(mark, position, options);
     const values = assignments({
@@ -47,12 +60,12 @@ export async function followActivation(
       mark,
       from: String(position.lines),
       past_waiting: options.pastWaiting === true ? '1' : '',
-      duration: String(sessionSeconds),
+      duration: String(seconds),
     });
     await runScript(connection, doing, `${values}${commonClientScript}${followScript}`, {
       asRoot,
       signal,
-      timeoutMs: (sessionSeconds + 60) * 1000,
+      timeoutMs: (seconds + 60) * 1000,
       onLine: (line) => session.take(line),
     });
     const { state, isDone } = session.end();
@@ -100,7 +113,10 @@ class FollowSession {
     const text = line.slice(this.#mark.length);
     if (text.startsWith('L ')) {
       this.#position.lines += 1;
-      this.#options.onLine?.(printable(text.slice(2)));
+      this.#position.characters = (this.#position.characters ?? 0) + text.length;
+      if (this.#position.characters <= logMaxCharacters) {
+        this.#options.onLine?.(printable(text.slice(2)));
+      }
     } else if (text.startsWith('S ')) {
       const state = this.#reader.take(text.slice(2));
       if (state === undefined) return;

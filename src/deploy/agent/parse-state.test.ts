@@ -55,6 +55,7 @@ const hostile: Readonly<Record<string, string>> = {
     'old-generation 11',
     `old-generation ${'1'.repeat(16)}`,
   ),
+  'a time that no date has': whole.replace(/changed-at \d+/, 'changed-at 999999999999999'),
   'no end': whole.replace('end\n', ''),
   'something after it': `${whole}more\n`,
   'two of them': whole + whole,

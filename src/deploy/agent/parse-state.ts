@@ -87,7 +87,7 @@ export class StateReader {
       oldGeneration: this.#number('old-generation'),
       newGeneration: this.#number('new-generation'),
       reason: this.#fields.get('reason'),
-      changedAt: this.#number('changed-at') ?? 0,
+      changedAt: this.#time('changed-at'),
     };
   }
 
@@ -95,6 +95,13 @@ export class StateReader {
     const value = this.#fields.get(name);
     if (value === undefined) throw malformed(`it has no ${name}`);
     return value;
+  }
+
+  /** In seconds: JavaScript knows no date after so many digits. */
+  #time(name: string): number {
+    const seconds = this.#number(name) ?? 0;
+    if (seconds >= 1e12) throw malformed(`its ${name} is no time`);
+    return seconds;
   }
 
   #number(name: string): number | undefined {
