@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { test } from 'node:test';
-import { makeTempDirectory } from '../../test/support/temp.ts';
-import { openAskPass, type AskPassQuestion } from './ask-pass.ts';
-import { startProcess, type RunningProcess } from './process.ts';
+import { makeTempDirectory } from '../support/temp.ts';
+import { openAskPass, type AskPassQuestion } from '../../src/system/ask-pass.ts';
+import { startProcess, type RunningProcess } from '../../src/system/process.ts';
 
 interface Asked {
   readonly questions: AskPassQuestion[];

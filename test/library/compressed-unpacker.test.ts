@@ -3,12 +3,12 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { after, describe, test } from 'node:test';
 import { zstdCompressSync } from 'node:zlib';
-import { directory, entry, file, nar } from '../../../test/vectors/nar/build.ts';
-import { makeTempDirectory } from '../../../test/support/temp.ts';
-import type { Compression } from '../../format/compression.ts';
-import { hashBytes } from '../../format/hash.ts';
-import { compress } from '../compression/compress.ts';
-import { openTreeWorkers } from './tree-workers.ts';
+import { directory, entry, file, nar } from '../vectors/nar/build.ts';
+import { makeTempDirectory } from '../support/temp.ts';
+import type { Compression } from '../../src/format/compression.ts';
+import { hashBytes } from '../../src/format/hash.ts';
+import { compress } from '../../src/system/compression/compress.ts';
+import { openTreeWorkers } from '../../src/system/threads/tree-workers.ts';
 
 const workers = openTreeWorkers({ width: 2 });
 const temp = makeTempDirectory({ ram: true });

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { run } from '../../test/support/run.ts';
+import { run } from '../support/run.ts';
 
-const module = new URL('./become-program.ts', import.meta.url).href;
+const module = new URL('../../src/system/become-program.ts', import.meta.url).href;
 
 const PATH = "['PATH', '/usr/bin:/bin']";
 

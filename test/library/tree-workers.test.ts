@@ -11,17 +11,17 @@ import {
 } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { directory, entry, file, nar, richNar, symlink } from '../../../test/vectors/nar/build.ts';
-import { hostileNars } from '../../../test/vectors/nar/hostile.ts';
-import { makeTempDirectory, type TempDirectory } from '../../../test/support/temp.ts';
-import { skipWithoutLzma } from '../../../test/support/lzma.ts';
-import { FerryError } from '../../error.ts';
-import type { Compression } from '../../format/compression.ts';
-import { formatHash, hashBytes } from '../../format/hash.ts';
-import { decompress } from '../compression/decompress.ts';
-import type { PackDigest, TreeDigest, TreeWorkers } from '../tree-jobs.ts';
-import { Thread } from './thread.ts';
-import { openTreeWorkers } from './tree-workers.ts';
+import { directory, entry, file, nar, richNar, symlink } from '../vectors/nar/build.ts';
+import { hostileNars } from '../vectors/nar/hostile.ts';
+import { makeTempDirectory, type TempDirectory } from '../support/temp.ts';
+import { skipWithoutLzma } from '../support/lzma.ts';
+import { FerryError } from '../../src/error.ts';
+import type { Compression } from '../../src/format/compression.ts';
+import { formatHash, hashBytes } from '../../src/format/hash.ts';
+import { decompress } from '../../src/system/compression/decompress.ts';
+import type { PackDigest, TreeDigest, TreeWorkers } from '../../src/system/tree-jobs.ts';
+import { Thread } from '../../src/system/threads/thread.ts';
+import { openTreeWorkers } from '../../src/system/threads/tree-workers.ts';
 
 async function* chunksOf(bytes: Uint8Array, size = 1000): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += size)
