@@ -82,7 +82,8 @@ test('what no root needs goes, those that refer first; what a root needs stays',
     assert.ok(bytesFreed > 300_000, String(bytesFreed));
     assert.deepEqual(await store.queryAllValidPaths(), [A, B].sort());
     assert.deepEqual(namesIn(store), ['.links', A, B].sort());
-    const types = events.map(({ type }) => type);
+    // What other programs of this machine have open is no path here.
+    const types = events.map(({ type }) => type).filter((type) => type !== 'invalid-root');
     assert.deepEqual(new Set(types.slice(2, -2)), new Set(['deleting', 'deleted']));
     assert.deepEqual(types.slice(0, 2), ['finding-roots', 'deleting-garbage']);
     assert.deepEqual(types.slice(-2), ['deleting-links', 'links-saving']);
