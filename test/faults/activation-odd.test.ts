@@ -3,7 +3,15 @@
  * something else, a generation to go back to that is gone, a profile that is several links away.
  */
 import assert from 'node:assert/strict';
-import { mkdirSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  mkdirSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import {
@@ -89,5 +97,32 @@ describe('an activation', { concurrency: 4 }, () => {
     assert.equal(state.oldPath, host.temp.join('store', 'old'));
     assert.equal(readlinkSync(profile), 'profiles/system');
     assert.equal(host.read('ran'), 'old\nnew\nold\n');
+  });
+
+  test('lets nobody else say what root goes back to', {
+    skip: process.getuid?.() !== 0,
+  }, async () => {
+    await using host = openLocalHost();
+    const path = addVersion(host, 'new');
+    const home = host.temp.join('home');
+    mkdirSync(home);
+    chownSync(home, 65_533, 65_533);
+    for (const profile of [join(home, 'profile'), join(home, 'profiles/deep/profile')]) {
+      await assert.rejects(
+        startActivation(host.connection, { ...requestFor(host, path), profile }),
+        {
+          code: 'denied',
+          message: /home" belongs to another user: log in as that one$/,
+        },
+      );
+    }
+    assert.deepEqual(readdirSync(home), []);
+    // Where the store is that user's, so is everything.
+    chownSync(host.temp.join('store'), 65_533, 65_533);
+    const state = await makeLive(host, {
+      ...requestFor(host, path),
+      profile: join(home, 'profile'),
+    });
+    assert.equal(state.phase, 'live');
   });
 });

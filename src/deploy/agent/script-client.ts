@@ -104,6 +104,27 @@ keep() {
 
 discard() { rm -rf "$dir"; }
 
+owner_of() {
+  set -- $(ls -Lnd "$1" 2>/dev/null)
+  owner=$3
+}
+
+# What root goes back to is what the profile leads to: nobody else may say what that is, but for whom the store is.
+require_trusted() {
+  owner_of "\${new_path%/*}"
+  store_owner=$owner
+  place=$profile
+  while [ -n "$place" ]; do
+    place=\${place%/*}
+    [ -e "$place/" ] || continue
+    owner_of "$place/"
+    case $owner in
+      0 | "$store_owner") ;;
+      *) complain "denied \\"$place\\" belongs to another user: log in as that one" ;;
+    esac
+  done
+}
+
 # Keeps the last turns of the profile; activations of none of them go.
 clean() {
   count=0
@@ -149,6 +170,7 @@ if [ -n "$to_generation" ]; then
     complain "not-found \\"$profile\\" has no generation $to_generation there"
   [ "$has_path" = "$new_path" ] || complain "conflict generation $to_generation is another path by now"
 fi
+if [ "$(id -u)" = 0 ]; then require_trusted; fi
 [ -e "$new_path" ] || complain "not-found \\"$new_path\\" is not there"
 if [ ! -d "\${profile%/*}" ] && [ -n "\${profile%/*}" ]; then
   (umask 022; mkdir -p "\${profile%/*}") || complain "denied cannot make \\"\${profile%/*}\\""
