@@ -18,6 +18,7 @@ function survey(part: Partial<ProfileSurvey>): ProfileSurvey {
   return {
     current: 2,
     currentPath: '/b',
+    currentSinceMs: 150_000,
     generations: [
       { number: 1, path: '/a', createdAtMs: 1000 },
       { number: 2, path: '/b', createdAtMs: 100_000 },
@@ -115,7 +116,7 @@ test('times are by our clock, and to the second', () => {
     needsReboot: false,
   };
   const status = hostStatus(host, { path: '/b' }, answers);
-  assert.equal(status.sinceMs, 40_000);
+  assert.equal(status.sinceMs, 90_000);
   assert.equal(status.generation, 2);
   assert.equal(status.activePath, undefined);
 });

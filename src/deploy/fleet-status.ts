@@ -60,7 +60,7 @@ export interface HostStatus {
   /** What the profile leads to, as printed, and the number of that generation. */
   readonly path: string | undefined;
   readonly generation: number | undefined;
-  /** When that generation was made, in milliseconds since 1970 by our clock. */
+  /** When the profile was led there, in milliseconds since 1970 by our clock. */
   readonly sinceMs: number | undefined;
   /** The system that is active, where that can be told and isn't the profile's. */
   readonly activePath: string | undefined;
@@ -79,8 +79,7 @@ export function hostStatus(
   answers: StatusAnswers,
 ): HostStatus {
   const { facts, activation, isActivationKnown, needsReboot } = answers;
-  const { current, currentPath, activePath, generations } = answers.profile;
-  const made = generations.find(({ number }) => number === current)?.createdAtMs;
+  const { current, currentPath, currentSinceMs, activePath } = answers.profile;
   return {
     host: name,
     profile,
@@ -88,7 +87,8 @@ export function hostStatus(
     wanted,
     path: currentPath,
     generation: current,
-    sinceMs: made === undefined ? undefined : made - wholeSeconds(facts.clockSkewMs),
+    sinceMs:
+      currentSinceMs === undefined ? undefined : currentSinceMs - wholeSeconds(facts.clockSkewMs),
     activePath: activePath === currentPath ? undefined : activePath,
     needsReboot,
     activation,

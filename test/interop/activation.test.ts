@@ -175,6 +175,7 @@ const steps: readonly Step[] = [
       assert.deepEqual(survey, {
         current: 2,
         currentPath: system('v2').path,
+        currentSinceMs: survey.currentSinceMs,
         generations: [
           { number: 1, path: system('v1').path, createdAtMs: madeAt[0] },
           { number: 2, path: system('v2').path, createdAtMs: madeAt[1] },
@@ -182,11 +183,13 @@ const steps: readonly Step[] = [
         bootedPath: undefined,
         activePath: system('v2').path,
       });
-      for (const time of madeAt) assert.ok(Math.abs(time - Date.now()) < 600_000);
+      for (const time of [...madeAt, survey.currentSinceMs ?? 0])
+        assert.ok(Math.abs(time - Date.now()) < 600_000);
       const none = await surveyProfile(connection, '/nix/var/nix/profiles/none');
       assert.deepEqual(none, {
         current: undefined,
         currentPath: undefined,
+        currentSinceMs: undefined,
         generations: [],
         bootedPath: undefined,
         activePath: undefined,

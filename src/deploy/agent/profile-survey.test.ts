@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, symlinkSync } from 'node:fs';
+import { lstatSync, mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { openLocalHost } from '../../../test/support/local-host.ts';
@@ -10,6 +10,7 @@ const profile = '/nix/var/nix/profiles/system';
 test('what a host says of a profile is read', () => {
   const survey = parseSurvey(profile, [
     'leads system-12-link',
+    'since 1795299999',
     'path /nix/store/0-b',
     'booted /nix/store/0-a',
     'active /nix/store/0-b',
@@ -20,6 +21,7 @@ test('what a host says of a profile is read', () => {
   assert.deepEqual(survey, {
     current: 12,
     currentPath: '/nix/store/0-b',
+    currentSinceMs: 1795299999000,
     generations: [
       { number: 9, path: '/nix/store/0-a', createdAtMs: 1795290000000 },
       { number: 12, path: '/nix/store/0-b', createdAtMs: 1795294721000 },
@@ -45,6 +47,7 @@ for (const [what, lines] of Object.entries({
   'something after it': ['end', 'leads system-1-link'],
   'a field twice': ['path /a', 'path /b', 'end'],
   'a field nobody knows': ['colour red', 'end'],
+  'a time that is none': ['leads system-1-link', 'since now', 'end'],
   'an escape': ['path /a\u001b[2J', 'end'],
   'a generation without a time': ['generation 1 /nix/store/0-a', 'end'],
   'a generation of a relative path': ['generation 1 1 a', 'end'],
@@ -66,6 +69,7 @@ test('the generations of a profile are found, whatever lies beside them', async 
   const survey = await surveyProfile(host.connection, at('p'));
   assert.equal(survey.current, 10);
   assert.equal(survey.currentPath, '/nix/store/0-p-10-link');
+  assert.equal(survey.currentSinceMs, Math.floor(lstatSync(at('p')).mtimeMs / 1000) * 1000);
   assert.deepEqual(
     survey.generations.map(({ number, path }) => [number, path]),
     [

@@ -17,6 +17,8 @@ export interface ProfileSurvey {
   readonly current: number | undefined;
   /** Where the profile leads in the end. */
   readonly currentPath: string | undefined;
+  /** When the profile was led there, by the clock of the host: later than the generation was made where it was gone back to. */
+  readonly currentSinceMs: number | undefined;
   /** By number. */
   readonly generations: readonly HostGeneration[];
   /** What the host was started with, where the profile is the system's. */
@@ -27,9 +29,11 @@ export interface ProfileSurvey {
 
 /** More have nobody; each costs the host a process. */
 const generationsMax = 10_000;
+/** Characters of all lines: a hundred for each of so many. */
+const answerMax = 4 << 20;
 const timeoutMs = 120_000;
 
-/** Prints a field a line: `leads LINK`, `path PATH`, `booted PATH`, `active PATH`, `generation NUMBER SECONDS PATH`, and `end`. */
+/** Prints a field a line: `leads LINK`, `since SECONDS`, `path PATH`, `booted PATH`, `active PATH`, `generation NUMBER SECONDS PATH`, and `end`. */
 const surveyScript = `
 say() {
   case $2 in
@@ -42,7 +46,9 @@ newline='
 '
 leads=$(readlink "$profile" 2>/dev/null)
 say leads "$leads"
+made_at() { stat -c %Y "$1" 2>/dev/null || stat -f %m "$1" 2>/dev/null || echo 0; }
 if [ -n "$leads" ]; then
+  say since "$(made_at "$profile")"
   case $leads in /*) path=$leads ;; *) path=\${profile%/*}/$leads ;; esac
   if [ -L "$path" ]; then path=$(readlink "$path"); fi
   say path "$path"
@@ -53,7 +59,6 @@ case $profile in
     say active "$(readlink /run/current-system 2>/dev/null)"
     ;;
 esac
-made_at() { stat -c %Y "$1" 2>/dev/null || stat -f %m "$1" 2>/dev/null || echo 0; }
 count=0
 for link in "$profile"-*-link; do
   [ -L "$link" ] || continue
@@ -78,10 +83,13 @@ export async function surveyProfile(
   const doing = `list the generations of "${profile}"`;
   const lines: string[] = [];
   // More may come than is kept of what a script prints.
+  let size = 0;
   const onLine = (line: string): void => {
-    if (lines.length <= generationsMax + 5) lines.push(line);
+    size += line.length;
+    if (lines.length <= generationsMax + 5 && size <= answerMax) lines.push(line);
   };
   await runScript(connection, doing, script, { asRoot, signal, timeoutMs, onLine });
+  if (size > answerMax) throw malformed(profile, 'it is too much');
   return parseSurvey(profile, lines);
 }
 
@@ -100,15 +108,19 @@ export function parseSurvey(profile: string, lines: readonly string[]): ProfileS
       continue;
     }
     const [, name = '', value = ''] =
-      /^(leads|path|booted|active) ([^\u0000-\u001f\u007f]{1,4096})$/.exec(line) ?? [];
+      /^(leads|since|path|booted|active) ([^\u0000-\u001f\u007f]{1,4096})$/.exec(line) ?? [];
     if (name === '' || fields.has(name))
       throw malformed(profile, JSON.stringify(line.slice(0, 80)));
+    if (name === 'since' && !/^\d{1,12}$/.test(value)) throw malformed(profile, 'a time is none');
     fields.set(name, value);
   }
   generations.sort((a, b) => a.number - b.number);
+  const since = Number(fields.get('since') ?? 0);
   return {
     current: numberOf(profile, fields.get('leads')),
     currentPath: fields.get('path'),
+    // 0 is what a host without such a stat(1) says.
+    currentSinceMs: since === 0 ? undefined : since * 1000,
     generations,
     bootedPath: fields.get('booted'),
     activePath: fields.get('active'),
