@@ -12,7 +12,7 @@ export function isFlakeWord(word: string): boolean {
   return word.includes('#');
 }
 
-/** @throws FerryError `not-found` without a Nix, `unavailable` where it fails */
+/** @throws FerryError `not-found` without a Nix, `failed` where it fails */
 export async function instantiateFlakeShell(
   context: CommandContext,
   store: Store,

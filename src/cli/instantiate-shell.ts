@@ -25,7 +25,7 @@ export interface ShellExpression {
 const TAKES_FLAG =
   '{ file }: let e = import (/. + file); in builtins.isFunction e && builtins.functionArgs e ? inNixShell';
 
-/** @throws FerryError `not-found` without a Nix, `unavailable` where it fails, `usage` where there are several */
+/** @throws FerryError `not-found` without a Nix, `failed` where it fails, `usage` where there are several */
 export async function instantiateShell(
   context: CommandContext,
   store: Store,

@@ -2,7 +2,8 @@
  * Sees to it that all that a development shell needs is valid: what is missing is fetched from substituters, and what
  * they don't have is built by the Nix of this machine, if there is one. Where all is there already, nobody is asked.
  */
-import { FerryError } from '../error.ts';
+import type { CopyEvent } from '../copy/events.ts';
+import { FerryError, isFerryError } from '../error.ts';
 import type { Derivation } from '../format/derivation.ts';
 import { printStorePath, type StorePath } from '../format/store-path.ts';
 import { queryShellInputs, type ShellInputs } from '../shell/shell-inputs.ts';
@@ -37,11 +38,14 @@ export async function realiseShellInputs(
   const query = (): Promise<ShellInputs> =>
     queryShellInputs(store, derivation, { signal, isExcluded });
   let found = await query();
-  for (const obtain of [fetchMissing, fetchMissing, buildMissing]) {
-    // Derivations first: only they tell which outputs are meant.
-    if (isComplete(found)) break;
-    if (await obtain(context, session, store, { ...found, storeUri: request.storeUri }))
-      found = await query();
+  // Derivations first: only they tell which outputs are meant, which are then fetched in another round.
+  for (let rounds = 0; rounds < 2 && !isComplete(found); rounds++) {
+    if (!(await fetchMissing(context, session, store, found))) break;
+    found = await query();
+  }
+  const { storeUri } = request;
+  if (!isComplete(found) && (await buildMissing(context, store, { ...found, storeUri }))) {
+    found = await query();
   }
   if (!isComplete(found)) throw missingInputs(store, request, found);
   return found.inputs.map(({ path }) => path);
@@ -59,13 +63,19 @@ async function fetchMissing(
   context: CommandContext,
   session: Session,
   store: Store,
-  { missing, missingDrvs }: Missing,
+  { missing, missingDrvs }: ShellInputs,
 ): Promise<boolean> {
   const fetching = openFetching(context, session, store, { keepGoing: true });
   const wanted = [...missingDrvs, ...missing.map(({ path }) => path)];
   const progress = progressOf(fetching);
+  // That nobody has them is no failure: they may be built, and what is missing in the end is told then.
+  const onEvent = (event: CopyEvent): void => {
+    if (event.type === 'path-failed' && isFerryError(event.error, 'not-found')) return;
+    if (event.type === 'done' && event.summary.copied === 0) return;
+    progress.onEvent(event);
+  };
   try {
-    const failures = await fetchPaths(fetching, wanted, progress);
+    const failures = await fetchPaths(fetching, wanted, { ...progress, onEvent });
     return failures.size < wanted.length;
   } finally {
     await progress.finish();
@@ -74,7 +84,6 @@ async function fetchMissing(
 
 async function buildMissing(
   context: CommandContext,
-  _session: Session,
   store: Store,
   { missing, storeUri }: Missing,
 ): Promise<boolean> {

@@ -15,7 +15,7 @@ const ANSWERS_MAX = 100_000;
 
 /**
  * @param words may be empty: what the flags say, or the flake in the working directory.
- * @throws FerryError `not-found` without a Nix, `unavailable` where it fails, `protocol` for an answer that is none
+ * @throws FerryError `not-found` without a Nix, `failed` where it fails, `protocol` for an answer that is none
  */
 export async function evaluate(
   call: NixCall,

@@ -43,7 +43,7 @@ function isFerry(realPath: string): boolean {
 /**
  * Runs it with our stderr and stdin, and gives what it printed on stdout.
  * @param what must be done by it, in words, for the message where there is none: `"nixpkgs#hello" must be evaluated`.
- * @throws FerryError `not-found` where there is none, `unavailable` when it fails: it has said why itself.
+ * @throws FerryError `not-found` where there is none, `failed` when it fails: it has said why itself.
  */
 export async function runForeignNix(
   { env, signal, cwd }: CommandContext,
@@ -69,5 +69,5 @@ export async function runForeignNix(
     outputMaxBytes: OUTPUT_MAX,
   });
   if (status === 0) return stdout;
-  throw new FerryError('unavailable', `${what}, and "${program}" failed`);
+  throw new FerryError('failed', `${what}, and "${program}" failed`);
 }
