@@ -4,8 +4,8 @@ import type { DeployTask, PinnedPath } from '../deploy/deploy.ts';
 import type { Host, Pin } from '../deploy/fleet.ts';
 import { FerryError, isFerryError } from '../error.ts';
 import { parseHashAlgorithm } from '../format/hash.ts';
-import type { StorePath } from '../format/store-path.ts';
-import type { Store } from '../store/store.ts';
+import { printStorePath, type StorePath } from '../format/store-path.ts';
+import type { CallOptions, Store } from '../store/store.ts';
 import { addContentTo } from './add-content-to.ts';
 import type { CommandContext } from './context.ts';
 import { treeOf } from './input-file.ts';
@@ -93,6 +93,27 @@ export class DeployPaths {
       }
     });
   }
+}
+
+/**
+ * What is to go to hosts must be here: that is no host's fault, and known before one is connected to.
+ * @throws FerryError `not-found`
+ */
+export async function requireValidTasks(
+  source: Store,
+  tasks: readonly DeployTask[],
+  { signal }: CallOptions,
+): Promise<void> {
+  const wanted = new Set(tasks.flatMap(({ path, pins }) => [path, ...pins.map((pin) => pin.path)]));
+  const valid = await source.queryValidPaths(wanted, { signal });
+  const absent = [...wanted].find((path) => !valid.has(path));
+  if (absent === undefined) return;
+  const printed = printStorePath(source.storeDir, absent);
+  throw new FerryError('not-found', `path "${printed}" is not valid in "${source.uri}"`, {
+    path: printed,
+    store: source.uri,
+    hint: 'build it, fetch it (ferry realise), or say where it is: --from STORE',
+  });
 }
 
 /** `LINK` or `LINK=PATH`, as the command line has pins. @throws FerryError `usage` */

@@ -1,7 +1,7 @@
 /** Which derivation a word means whose development shell is asked for. */
 import { statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { FerryError } from '../error.ts';
+import { FerryError, isFerryError } from '../error.ts';
 import { isDerivation, printStorePath, type StorePath } from '../format/store-path.ts';
 import type { Store } from '../store/store.ts';
 import { findForeignNix } from './compat/nix/foreign-nix.ts';
@@ -31,13 +31,29 @@ export async function findShell(
   const { cwd, env } = context;
   const { word } = words;
   if (word === undefined) return await findWithoutWord(context, store, words);
-  const named = word.includes('/')
-    ? undefined
-    : listNamedShells(env).find(({ name }) => name === word);
+  const shells = word.includes('/') ? [] : listNamedShells(env);
+  const named = shells.find(({ name }) => name === word);
   if (named !== undefined) return await derivationAt(context, store, named.link);
   const file = expressionAt(resolve(cwd, word));
   if (file !== undefined) return await instantiate(context, store, file, words);
-  return await derivationAt(context, store, word);
+  try {
+    return await derivationAt(context, store, word);
+  } catch (error) {
+    if (!isFerryError(error, 'not-found') || /[/.]/.test(word)) throw error;
+    throw noSuchShell(word, shells, error);
+  }
+}
+
+function noSuchShell(word: string, shells: readonly NamedShell[], cause: unknown): FerryError {
+  const message = `"${word}" is neither a shell that was copied here, nor a file, nor a store path`;
+  const names = shells.map(({ name }) => `"${name}"`).join(', ');
+  return new FerryError('not-found', message, {
+    cause,
+    hint:
+      names === ''
+        ? 'no shell was copied here: ferry shell copy shell.nix --to ssh://THIS-MACHINE'
+        : `there is ${names}`,
+  });
 }
 
 async function findWithoutWord(

@@ -71,7 +71,7 @@ export const hostArgument: {
 export type InventoryOptionValues = OptionValues<typeof inventoryOptions>;
 
 export interface ReadFleetOptions {
-  /** Hosts of `--to`. */
+  /** Hosts of `--to`; undefined where the command has no such option. */
   readonly uris?: readonly string[] | undefined;
   /** The words that `chooseHosts` will be given: where they are URIs, no file needs to say who the hosts are. */
   readonly words?: readonly string[] | undefined;
@@ -86,12 +86,12 @@ export interface ReadFleetOptions {
 export async function readFleet(
   context: CommandContext,
   options: InventoryOptionValues,
-  { uris = [], words = [], overrides = {} }: ReadFleetOptions = {},
+  { uris, words = [], overrides = {} }: ReadFleetOptions = {},
 ): Promise<Inventory> {
   const { config, terraform, terraformRule, sshHosts, user, become, profile } = options;
   const { readInventory } = await import('../deploy/inventory/read-inventory.ts');
   const warnings: string[] = [];
-  const isTold = terraform !== undefined || sshHosts.length > 0 || uris.length > 0;
+  const isTold = terraform !== undefined || sshHosts.length > 0 || (uris ?? []).length > 0;
   const areUris = words.length > 0 && words.every(isHostUri);
   const inventory = await readInventory({
     cwd: context.cwd,

@@ -44,7 +44,7 @@ export class PasswordDialog {
       throw this.wrong();
     }
     const answer = await questionsOf(scene.askSecret).answer({
-      text: `password of "${facts.user}" on "${name}" for ${root.how}: `,
+      text: `${this.hasGiven ? 'that was wrong; ' : ''}password of "${facts.user}" on "${name}" for ${root.how}: `,
       name: this.#name,
       refused: this.#lastSerial,
       signal,

@@ -135,7 +135,7 @@ peerTest(
     assert.equal(shown[5], `  active is ${v2}`);
     assert.match(
       other.stderr,
-      /^0 of 3 hosts are as they should be, 2 other, 1 newer generation$/m,
+      /^none of 3 hosts is as it should be; other: 2, newer generation: 1$/m,
     );
 
     const diff = await ferry('fleet', 'diff');

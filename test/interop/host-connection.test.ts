@@ -188,6 +188,7 @@ peerTest('a wrong password is noticed, and tried no second time', needs, async (
     assert.equal((await host.run('id -un', { asRoot: true })).stdout, 'root\n', user);
     assert.equal((await host.run('id -un', { asRoot: true })).stdout, 'root\n', user);
     assert.equal(askSecret.asked.length, 3, user);
+    assert.match(askSecret.asked[1] ?? '', /^that was wrong; password of /);
 
     const never = answering('wrong');
     await using other = await open(fleet, h1, { user, askSecret: never, becomeRoot });

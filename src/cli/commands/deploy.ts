@@ -3,7 +3,7 @@ import { checkDeployment, deploy as deployTo } from '../../deploy/deploy.ts';
 import type { CallOptions } from '../../store/store.ts';
 import { defineCommand, type Command } from '../command.ts';
 import { activationOptions, strategyOptions, turnOf, withActivation } from '../deploy-options.ts';
-import { DeployPaths, parsePin } from '../deploy-tasks.ts';
+import { DeployPaths, parsePin, requireValidTasks } from '../deploy-tasks.ts';
 import { chooseHosts, inventoryOptions, readFleet } from '../inventory-options.ts';
 import { hostAddress } from '../../host/host-address.ts';
 import type { HostTarget } from '../../host/host-target.ts';
@@ -96,6 +96,7 @@ export const deploy: Command = defineCommand({
     const paths = new DeployPaths(context, session, source);
     const tasks = [];
     for (const host of hosts) tasks.push(await paths.taskFor(host, given));
+    await requireValidTasks(source, tasks, { signal: context.signal });
     const view = showDeployment(context, {
       talk: json && !dryRun ? 'json' : 'people',
       hosts: hosts.map(({ name }) => name),

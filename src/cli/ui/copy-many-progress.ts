@@ -167,5 +167,6 @@ function failureLines(name: string, error: unknown, verbosity: number): string[]
 
 /** `2 of 3 destinations have everything` */
 export function countLine(whole: number, all: number): string {
-  return `${formatNumber(whole)} of ${formatCount(all, 'destination')} have everything`;
+  const have = whole === 1 ? 'has' : 'have';
+  return `${formatNumber(whole)} of ${formatCount(all, 'destination')} ${have} everything`;
 }

@@ -136,6 +136,14 @@ test('where not all hosts have room, those that move and those that failed are s
   ]);
 });
 
+test('where nothing had to be done anywhere, that is what is counted', () => {
+  const scene = new Scene('a', 'b');
+  scene.end('a', 'unchanged');
+  assert.equal(scene.show(80, 8).at(-1), 'live 0/2, unchanged 1');
+  scene.end('b', 'unchanged');
+  assert.equal(scene.show(80, 8).at(-1), 'unchanged 2/2');
+});
+
 test('no time left is told before it is known of every host', () => {
   const scene = new Scene('a', 'b');
   scene.send('a');

@@ -193,7 +193,10 @@ export function outcomeCounts(state: DeployState): { outcome: DeployOutcome; tex
   const total = formatNumber(state.hosts.size);
   const isCounted = (outcome: DeployOutcome): boolean => (counts.get(outcome) ?? 0) > 0;
   // What this run is about is told of all hosts; where none is known yet, most are about becoming live.
-  const main = (['live', 'at-next-boot', 'done'] as const).find(isCounted) ?? 'live';
+  const isAllUnchanged = counts.get('unchanged') === state.hosts.size && state.hosts.size > 0;
+  const main = isAllUnchanged
+    ? 'unchanged'
+    : ((['live', 'at-next-boot', 'done'] as const).find(isCounted) ?? 'live');
   return COUNTED.filter((outcome) => outcome === main || isCounted(outcome)).map((outcome) => {
     const count = formatNumber(counts.get(outcome) ?? 0);
     const of = outcome === main ? `/${total}` : '';

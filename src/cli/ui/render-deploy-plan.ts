@@ -53,7 +53,8 @@ function whatOf({ task, checked, result }: HostCheck): string {
   if (profile.currentPath === printed(task, checked)) {
     return `${send}; generation ${profile.current} is that already`;
   }
-  const from = profile.current === undefined ? 'has no generation' : `runs ${profile.current}`;
+  const from =
+    profile.current === undefined ? 'has no generation' : `runs generation ${profile.current}`;
   return `${send}; ${from}`;
 }
 

@@ -133,7 +133,7 @@ test('what is to run and leads nowhere is told beside what runs', () => {
     'web1   not said                    13  system-v2',
     '  error: "./result-web1" is not there',
   ]);
-  assert.equal(statusTotal([lost]), '0 of 1 host are as they should be, 1 not said');
+  assert.equal(statusTotal([lost]), '1 host is not as it should be; not said: 1');
 });
 
 test('nothing that a host says steers the terminal, and names of any width are aligned', () => {
@@ -166,8 +166,9 @@ test('the total counts what is not as it should be', () => {
   const other = status({ standing: 'other' });
   assert.equal(statusTotal([status()]), '1 host is as it should be');
   assert.equal(statusTotal([status(), status()]), '2 hosts are as they should be');
+  assert.equal(statusTotal([other, other]), 'none of 2 hosts is as it should be; other: 2');
   assert.equal(
     statusTotal([status(), other, other, status({ standing: 'unreachable' })]),
-    '1 of 4 hosts is as it should be, 2 other, 1 unreachable',
+    '1 of 4 hosts is as it should be; other: 2, unreachable: 1',
   );
 });

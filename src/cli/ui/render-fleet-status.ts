@@ -171,7 +171,7 @@ export function nameOfPrinted(path: string): string {
   return /\/[0-9a-z]{32}-([^/]+)$/.exec(path)?.[1] ?? path;
 }
 
-/** `6 of 8 hosts are as they should be, 1 other, 1 unreachable` */
+/** `6 of 8 hosts are as they should be; other: 1, unreachable: 1` */
 export function statusTotal(statuses: readonly HostStatus[]): string {
   const good = statuses.filter(isAsSaid).length;
   const counts = new Map<string, number>();
@@ -180,10 +180,19 @@ export function statusTotal(statuses: readonly HostStatus[]): string {
     const { text } = STANDINGS[one.standing];
     counts.set(text, (counts.get(text) ?? 0) + 1);
   }
+  const others = [...counts].map(([text, count]) => `${text}: ${formatNumber(count)}`).join(', ');
+  return others === ''
+    ? goodText(good, statuses.length)
+    : `${goodText(good, statuses.length)}; ${others}`;
+}
+
+function goodText(good: number, all: number): string {
+  const hosts = formatCount(all, 'host');
+  if (good === 0 && all > 0) {
+    return all === 1 ? '1 host is not as it should be' : `none of ${hosts} is as it should be`;
+  }
   const are = good === 1 ? 'is as it should be' : 'are as they should be';
-  const of = formatCount(statuses.length, 'host');
-  const head = good === statuses.length ? `${of} ${are}` : `${formatNumber(good)} of ${of} ${are}`;
-  return [head, ...[...counts].map(([text, count]) => `${formatNumber(count)} ${text}`)].join(', ');
+  return good === all ? `${hosts} ${are}` : `${formatNumber(good)} of ${hosts} ${are}`;
 }
 
 export function statusJson(status: HostStatus): object {

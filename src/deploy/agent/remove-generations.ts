@@ -28,7 +28,7 @@ echo "status $?"
 `;
 
 /**
- * @returns the numbers of those that are gone
+ * @returns the numbers of those that are gone, the lowest first
  * @throws FerryError `conflict` for the current one, `not-found` for one that there isn't, `failed`
  */
 export async function removeGenerations(
@@ -55,7 +55,7 @@ export async function removeGenerations(
     const number = /^(?:removing|would remove) profile version (\d{1,15})$/.exec(line)?.[1];
     return number === undefined ? [] : [Number(number)];
   });
-  if (lines.at(-1) === 'status 0') return removed;
+  if (lines.at(-1) === 'status 0') return removed.sort((a, b) => a - b);
   throw failed(connection, doing, lines);
 }
 

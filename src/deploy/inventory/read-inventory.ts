@@ -21,7 +21,7 @@ export interface InventorySources {
   readonly terraformRules?: readonly string[] | undefined;
   /** Patterns for names in ssh_config. */
   readonly sshHosts?: readonly string[] | undefined;
-  /** Hosts that are told by their URIs. */
+  /** Hosts that are told by their URIs with `--to`; undefined where a command has no such option. */
   readonly uris?: readonly string[] | undefined;
   /** Whether to look for a file in the working directory, which must be there then. */
   readonly wantsConfig: boolean;
@@ -74,7 +74,9 @@ async function readConfigOf(sources: InventorySources): Promise<FleetConfigFile 
   throw new FerryError(
     'not-found',
     `nothing says which hosts there are: there is no ferry.config.ts and no ferry.toml in "${cwd}"`,
-    { hint: EXAMPLE },
+    {
+      hint: `${EXAMPLE}\nor name the hosts: ${sources.uris === undefined ? '' : '--to '}ssh://HOST, --terraform DIR, --ssh-hosts 'web-*'`,
+    },
   );
 }
 
@@ -83,8 +85,7 @@ const EXAMPLE = `write ferry.toml, for example:
   user = "root"
   closure = "./result-{name}"
   [hosts.web-1]
-  address = "10.0.0.7"
-or name the hosts: --to ssh://HOST, --terraform DIR, --ssh-hosts 'web-*'`;
+  address = "10.0.0.7"`;
 
 async function readTerraformHosts(
   { cwd, env, stdin, signal, terraformRules = [], onWarning }: InventorySources,
