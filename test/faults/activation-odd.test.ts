@@ -99,6 +99,21 @@ describe('an activation', { concurrency: 4 }, () => {
     assert.equal(host.read('ran'), 'old\nnew\nold\n');
   });
 
+  test('is not live where somebody else set the profile meanwhile', async () => {
+    await using host = openLocalHost();
+    const other = addVersion(host, 'other');
+    const id = await startActivation(host.connection, requestFor(host, addVersion(host, 'new')));
+    await followActivation(host.connection, id);
+    symlinkSync(other, `${host.profile}-2-link`);
+    rmSync(host.profile);
+    symlinkSync('system-2-link', host.profile);
+    assert.equal(await decideActivation(host.connection, id, 'confirm'), 'accepted');
+    const state = await followActivation(host.connection, id, { pastWaiting: true });
+    assert.equal(state.phase, 'stuck');
+    assert.equal(state.reason, 'it was confirmed, and the profile leads to "system-2-link" by now');
+    assert.equal(readlinkSync(host.profile), 'system-2-link');
+  });
+
   test('lets nobody else say what root goes back to', {
     skip: process.getuid?.() !== 0,
   }, async () => {

@@ -398,9 +398,20 @@ activate() {
   conclude
 }
 
+# What was confirmed is live, unless somebody else has made something else of the profile meanwhile.
+enter_live() {
+  lead
+  if [ -z "$sets_profile" ] || [ "$leads_path" = "$new_path" ]; then
+    enter live
+  else
+    reason="$1confirmed, and the profile leads to \\"$leads\\" by now"
+    enter stuck
+  fi
+}
+
 conclude() {
   case $decision in
-    confirm) enter live ;;
+    confirm) enter_live 'it was ' ;;
     roll-back) go_back 'it was told to go back' ;;
     *) go_back "nobody confirmed within $confirm_timeout s" ;;
   esac
@@ -432,13 +443,7 @@ recover() {
   field back-path "$dir/begun"; back_path=$value
   decide lost
   if [ "$decision" = confirm ]; then
-    lead
-    if [ -z "$sets_profile" ] || [ "$leads_path" = "$new_path" ]; then
-      enter live
-    else
-      reason="$interrupted and confirmed, and the profile leads to \\"$leads\\" by now"
-      enter stuck
-    fi
+    enter_live "$interrupted and "
     return
   fi
   go_back "$interrupted"
