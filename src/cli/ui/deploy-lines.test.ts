@@ -136,7 +136,7 @@ test('where not all hosts have room, those that move and those that failed are s
   ]);
 });
 
-test('where nothing had to be done anywhere, that is what is counted', () => {
+test('where nothing had to be done, that is what is counted in the end', () => {
   const scene = new Scene('a', 'b');
   scene.end('a', 'unchanged');
   assert.equal(scene.show(80, 8).at(-1), 'live 0/2, unchanged 1');

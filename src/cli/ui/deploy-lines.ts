@@ -193,10 +193,15 @@ export function outcomeCounts(state: DeployState): { outcome: DeployOutcome; tex
   const total = formatNumber(state.hosts.size);
   const isCounted = (outcome: DeployOutcome): boolean => (counts.get(outcome) ?? 0) > 0;
   // What this run is about is told of all hosts; where none is known yet, most are about becoming live.
-  const isAllUnchanged = counts.get('unchanged') === state.hosts.size && state.hosts.size > 0;
-  const main = isAllUnchanged
-    ? 'unchanged'
-    : ((['live', 'at-next-boot', 'done'] as const).find(isCounted) ?? 'live');
+  // As long as something moves, it may still become live.
+  const isOver = [...state.hosts.values()].every(({ result }) => result !== undefined);
+  const mains = [
+    'live',
+    'at-next-boot',
+    'done',
+    ...(isOver ? ['unchanged' as const] : []),
+  ] as const;
+  const main = mains.find(isCounted) ?? 'live';
   return COUNTED.filter((outcome) => outcome === main || isCounted(outcome)).map((outcome) => {
     const count = formatNumber(counts.get(outcome) ?? 0);
     const of = outcome === main ? `/${total}` : '';
