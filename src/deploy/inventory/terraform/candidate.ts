@@ -78,11 +78,15 @@ function bare(text: string): string[] {
   return address === '' ? [] : [address];
 }
 
+/** Of "localhost" ferry takes it that it needs no ssh: what runs there would run here. */
+export function isThisMachine(address: string): boolean {
+  return /^localhost\.?$/i.test(address);
+}
+
 /** Not of the machine itself, nor of one link alone. */
 function isUsable(address: string): boolean {
   if (addressFault(address) !== undefined) return false;
-  // Of "localhost" ferry takes it that it needs no ssh.
-  if (/^localhost\.?$/i.test(address)) return false;
+  if (isThisMachine(address)) return false;
   if (isIPv4(address)) return !/^(?:127|0|169\.254)\./.test(address);
   return !isIPv6(address) || !/^(?:::1?$|fe[89ab])/i.test(address);
 }

@@ -540,3 +540,13 @@ test('an output says nothing of what is run on hosts, in a URI neither', () => {
     message: /ferry_hosts\["web"\] of "x": uri has the parameter "remote-program"/,
   });
 });
+
+test('an output does not make a host of this machine', () => {
+  for (const host of ['localhost', { address: 'LOCALHOST.' }, { uri: 'ssh://root@localhost' }]) {
+    const outputs = { ferry_hosts: { value: { web: host } } };
+    assert.throws(() => find(JSON.stringify({ version: 4, outputs })), {
+      code: 'usage',
+      message: /is at localhost/,
+    });
+  }
+});

@@ -10,7 +10,14 @@ import { hostNameFrom, isHostName } from '../names.ts';
 import { respell } from '../respell.ts';
 import { mistakesError, snakeCase, unknownField } from '../spelling.ts';
 import { valuesAt } from './attribute-path.ts';
-import { configFrom, fits, terraformSource, textFrom, type Candidate } from './candidate.ts';
+import {
+  configFrom,
+  fits,
+  isThisMachine,
+  terraformSource,
+  textFrom,
+  type Candidate,
+} from './candidate.ts';
 import type { Rule, RulePath } from './rules.ts';
 
 const HOSTS_MAX = 100_000;
@@ -82,6 +89,11 @@ function statedHost({ key, value, at }: Element, name: string): Candidate {
   const what = `${at} of "${name}"`;
   const { name: stated, ...config } =
     typeof value === 'string' ? statedAddress(value, what) : statedFields(value, what);
+  if (isThisMachine(config.address ?? addressIn(config.uri) ?? '')) {
+    const why =
+      "is at localhost, which ferry takes for this machine: people's own files may say that";
+    throw mistakesError(what, [{ at: [], what: why }]);
+  }
   const wanted = stated ?? (typeof key === 'string' ? key : undefined);
   if (wanted !== undefined && (typeof wanted !== 'string' || !isHostName(wanted))) {
     throw mistakesError(what, [{ at: [], what: "has a name that can't be a host's" }]);
