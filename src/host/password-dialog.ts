@@ -13,6 +13,8 @@ export class PasswordDialog {
   readonly #scene: RootScene;
   readonly #name: string;
   #lastSerial: number | undefined;
+  /** Those that were given: what is told of the end must not repeat them. */
+  readonly #given = new Set<string>();
   #typed = 0;
 
   constructor(scene: RootScene) {
@@ -52,6 +54,7 @@ export class PasswordDialog {
     if (answer === undefined) throw nobodyToAsk(this.#scene);
     if (answer.isNew) this.#typed++;
     this.#lastSerial = answer.serial;
+    this.#given.add(Buffer.from(answer.bytes).toString('utf8'));
     return Buffer.concat([answer.bytes, Buffer.from('\n')]);
   }
 
@@ -61,6 +64,13 @@ export class PasswordDialog {
     if (askSecret !== undefined && this.#lastSerial !== undefined) {
       questionsOf(askSecret).forget(this.#name, this.#lastSerial);
     }
+  }
+
+  /** What the host said, for messages: a terminal may have shown what was typed, and a host may say anything. */
+  withoutPasswords(text: string): string {
+    let plain = text;
+    for (const given of this.#given) if (given !== '') plain = plain.replaceAll(given, '***');
+    return plain;
   }
 
   wrong(): FerryError {

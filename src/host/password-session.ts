@@ -75,7 +75,8 @@ export async function beginWithPassword(
     const ending = await child.ending();
     await child.abort();
     if (dialog.hasGiven && saysWrong(ending)) return undefined;
-    throw sessionError(name, { ...ending, said: withoutMarks(ending.said, marks) }, found.noise);
+    const said = dialog.withoutPasswords(withoutMarks(ending.said, marks));
+    throw sessionError(name, { ...ending, said }, dialog.withoutPasswords(found.noise));
   } catch (error) {
     await child.abort();
     throw error;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseSshConfig } from '../system/ssh-config.ts';
 import type { SshUri } from './host-login.ts';
-import { nameOfAnswer } from './ssh-questions.ts';
+import { nameOfAnswer, shown } from './ssh-questions.ts';
 
 const uriOf = (host: string, port: number): SshUri => ({
   kind: 'ssh',
@@ -56,4 +56,15 @@ test('what is good for once is not remembered', () => {
   ]) {
     assert.equal(nameAt(text), undefined, text);
   }
+});
+
+test('a question can not pass for that of another host', () => {
+  const texts = [
+    '(a@web) x\nother: (b@other) Password: ',
+    '(a@web) \u202eedoc\u2028other: \u001b[1G',
+  ];
+  assert.deepEqual(
+    texts.map((text) => shown('web', text, false)),
+    ['web: (a@web) x\nweb: other: (b@other) Password: ', 'web: (a@web) edocother: '],
+  );
 });

@@ -194,12 +194,15 @@ function cut(user: string | undefined, host: string | undefined): string {
   return `${(user ?? '').slice(0, 30)}@${(host ?? '').slice(0, 128)}`;
 }
 
+/** What lets a terminal show letters in another order, or begin a line. */
+const TURNS = /[\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
+
 /**
  * The question as ssh has it, with the name of the host. Each line of what may be a server's begins with that: else one
  * of them could pass for the question of another host.
  */
-function shown(name: string, text: string, isVisible: boolean): string {
-  const plain = plainText(text).trimEnd();
+export function shown(name: string, text: string, isVisible: boolean): string {
+  const plain = plainText(text).replaceAll(TURNS, '').trimEnd();
   return `${name}: ${isVisible ? plain : plain.replaceAll('\n', `\n${name}: `)} `;
 }
 

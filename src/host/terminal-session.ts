@@ -168,7 +168,8 @@ async function becomeRoot(
     }
     signal.throwIfAborted();
     const ending = await child.ending();
-    const said = withoutMarks(plainText(`${seen}\n${ending.said}`), [asks, isIn, prompt]);
+    const all = withoutMarks(plainText(`${seen}\n${ending.said}`), [asks, isIn, prompt]);
+    const said = dialog.withoutPasswords(all);
     if (dialog.hasGiven && saysWrong({ ...ending, said })) return undefined;
     throw sessionError(name, { ...ending, said }, '');
   } catch (error) {
