@@ -1,5 +1,5 @@
 /** Finds where what we asked for begins in what a host sends: login shells print greetings before it. */
-import { plainText } from '../wire/transport.ts';
+import { continued, quotable } from '../wire/noise.ts';
 
 export interface AfterMark {
   readonly isFound: boolean;
@@ -11,7 +11,6 @@ export interface AfterMark {
 
 /** A shell that prints more than this before it begins never will. */
 const noiseMaxBytes = 1 << 20;
-const quotedMax = 500;
 
 /** Reads up to a line that consists of `mark`, or to the end. */
 export async function findMark(
@@ -29,28 +28,9 @@ export async function findMark(
     seen = Buffer.concat([seen, next.value]);
     const at = seen.indexOf(wanted, from);
     if (at >= 0) {
-      const rest = chain(seen.subarray(at + wanted.length), source);
+      const rest = continued(seen.subarray(at + wanted.length), source);
       return { isFound: true, noise: quotable(seen.subarray(0, at)), rest };
     }
   }
-  return { isFound: false, noise: quotable(seen), rest: chain(new Uint8Array(0), source) };
-}
-
-function quotable(bytes: Buffer): string {
-  const text = plainText(bytes.subarray(0, quotedMax * 4).toString('utf8')).trim();
-  return text.length > quotedMax ? `${text.slice(0, quotedMax)}…` : text;
-}
-
-async function* chain(
-  first: Uint8Array,
-  source: AsyncIterator<Uint8Array>,
-): AsyncGenerator<Uint8Array> {
-  try {
-    if (first.length > 0) yield first;
-    for (let next = await source.next(); next.done !== true; next = await source.next()) {
-      yield next.value;
-    }
-  } finally {
-    await source.return?.();
-  }
+  return { isFound: false, noise: quotable(seen), rest: continued(new Uint8Array(0), source) };
 }

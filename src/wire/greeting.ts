@@ -2,7 +2,7 @@
  * Finds where a protocol begins. A login shell that prints (an `echo` in `.bashrc`, a message of the day) puts text
  * before the first byte; a real Nix gives up then, here it is stepped over and reported.
  */
-import { plainText } from './transport.ts';
+import { continued, quotable } from './noise.ts';
 
 export interface Greeting {
   /** Whether the far end's magic number was found. */
@@ -20,8 +20,6 @@ export interface GreetingOptions {
 
 /** Text beyond this is not a greeting. */
 const noiseMax = 64 * 1024;
-/** How much of it is quoted. */
-const quotedMax = 500;
 
 const STARTED = Buffer.from('started\n');
 
@@ -49,28 +47,9 @@ export async function findGreeting(
     }
     const at = seen.indexOf(wanted);
     if (at >= 0) {
-      const rest = chain(seen.subarray(at), source);
+      const rest = continued(seen.subarray(at), source);
       return { isFound: true, noise: quotable(seen.subarray(0, at)), rest };
     }
   }
-  return { isFound: false, noise: quotable(seen), rest: chain(new Uint8Array(0), source) };
-}
-
-function quotable(bytes: Buffer): string {
-  const text = plainText(bytes.subarray(0, quotedMax * 4).toString('utf8')).trim();
-  return text.length > quotedMax ? `${text.slice(0, quotedMax)}…` : text;
-}
-
-async function* chain(
-  first: Uint8Array,
-  source: AsyncIterator<Uint8Array>,
-): AsyncGenerator<Uint8Array> {
-  try {
-    if (first.length > 0) yield first;
-    for (let next = await source.next(); next.done !== true; next = await source.next()) {
-      yield next.value;
-    }
-  } finally {
-    await source.return?.();
-  }
+  return { isFound: false, noise: quotable(seen), rest: continued(new Uint8Array(0), source) };
 }
