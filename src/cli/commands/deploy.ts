@@ -28,8 +28,8 @@ export const deploy: Command = defineCommand({
   ],
   options: {
     to: {
-      help: 'a host, by its URI: ssh://root@host; instead of a fleet',
-      value: 'STORE',
+      help: 'a host, by its URI: ssh://[user@]host[:port]; instead of a fleet',
+      value: 'URI',
       repeated: true,
       completes: 'store',
     },

@@ -25,7 +25,7 @@ export const fleetList: Command = defineCommand({
     {
       meaning: 'by addresses that its rules would not choose',
       command:
-        'ferry fleet list --terraform state.json --terraform-rule google_compute_instance=network_interface[0].network_ip',
+        "ferry fleet list --terraform state.json --terraform-rule 'google_compute_instance=network_interface[0].network_ip'",
     },
     { meaning: 'those of ssh_config', command: "ferry fleet list --ssh-hosts 'web-*'" },
   ],
