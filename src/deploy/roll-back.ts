@@ -65,10 +65,11 @@ async function rollBackHost(host: Host, story: HostStory, options: RollBackOptio
   story.enter('ready');
   if (!(await story.takeTurn())) return;
   const onWarning = (message: string): void => story.warn(message);
-  await settleEarlier(link.connection, host, '', { asRoot, signal, onWarning });
+  const earlier = await settleEarlier(link.connection, host, '', { asRoot, signal, onWarning });
   const profile = await surveyProfile(link.connection, host.profile, { asRoot, signal });
   const goal = generationToGoTo(link.connection, host, profile, options.generation);
-  if (goal.number === profile.current) {
+  // Where going back failed, the profile alone is what it should be.
+  if (goal.number === profile.current && earlier?.phase !== 'stuck') {
     return story.end('unchanged', { path: goal.path, generation: goal.number });
   }
   if (options.dryRun === true) {

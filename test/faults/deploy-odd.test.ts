@@ -3,6 +3,7 @@
  * the agent's scripts on this machine, with stores in memory.
  */
 import assert from 'node:assert/strict';
+import { rmSync } from 'node:fs';
 import { test } from 'node:test';
 import { sampleClosure, toAdd } from '../conformance/nars.ts';
 import {
@@ -16,6 +17,7 @@ import type { HostResult } from '../../src/deploy/events.ts';
 import type { Activation, Host } from '../../src/deploy/fleet.ts';
 import { HostLink } from '../../src/deploy/host-link.ts';
 import { makeLive } from '../../src/deploy/make-live.ts';
+import { rollBack } from '../../src/deploy/roll-back.ts';
 import { FerryError } from '../../src/error.ts';
 import { parseStoreDir, printStorePath } from '../../src/format/store-path.ts';
 import type { HostConnection } from '../../src/host/host-connection.ts';
@@ -135,6 +137,31 @@ test('what a host refuses to begin leaves no doubt about what runs', async () =>
   await using link = new HostLink(local.connection);
   const options = { host, asRoot: true, address: 'localhost', onLine() {}, onConfirming() {} };
   await assert.rejects(makeLive(link, requestFor(host, path), options), { code: 'conflict' });
+});
+
+test('a host whose going back failed can be brought to the generation that its profile has', async () => {
+  await using local = openLocalHost();
+  const { path: temp } = local.temp;
+  const programs = { 'bin/activate': `echo old >>${temp}/ran; [ ! -e ${temp}/broken ]` };
+  const old = local.addClosure('old', programs);
+  const next = local.addClosure('new', { 'bin/activate': `touch ${temp}/broken; exit 3` });
+  const host = hostFor(local, { confirmTimeoutMs: 0 });
+  for (const path of [old, next]) {
+    await startActivation(local.connection, requestFor(host, path));
+    await waitForEnd(local);
+  }
+  assert.equal((await findActivation(local.connection, local.profile))?.phase, 'stuck');
+  rmSync(local.temp.join('broken'));
+  const [result] = await rollBack([host], {
+    open: () => Promise.resolve(local.connection),
+    addressOf: () => Promise.resolve('localhost'),
+    strategy: { kind: 'all' },
+    parallel: 1,
+    generation: 1,
+    onEvent: () => {},
+  });
+  assert.equal(result?.outcome, 'live', String(result?.error));
+  assert.equal(local.read('ran'), 'old\nold\nold\n');
 });
 
 test('a host that comes to no end is not followed for ever', async () => {
