@@ -86,6 +86,20 @@ describe('an activation', { concurrency: 4 }, () => {
     assert.equal(readlinkSync(host.profile), 'system-2-link');
   });
 
+  test('goes back also where old generations were removed while it waited', async () => {
+    await using host = openLocalHost();
+    const old = addVersion(host, 'old');
+    await makeLive(host, requestFor(host, old));
+    const request = { ...requestFor(host, addVersion(host, 'new')), confirmTimeoutMs: 1000 };
+    const id = await startActivation(host.connection, request);
+    await followActivation(host.connection, id);
+    rmSync(`${host.profile}-1-link`);
+    const state = await followActivation(host.connection, id, { pastWaiting: true });
+    assert.equal(state.phase, 'rolled-back');
+    assert.equal(readlinkSync(host.profile), 'system-1-link');
+    assert.equal(readlinkSync(`${host.profile}-1-link`), old);
+  });
+
   test('goes back to what a profile led to through several links', async () => {
     await using host = openLocalHost();
     await makeLive(host, requestFor(host, addVersion(host, 'old')));

@@ -285,6 +285,9 @@ switch_back() {
     return 1
   else
     if [ -n "$old_generation" ]; then
+      # Old generations may have been removed while it waited: without a link nothing would keep this one.
+      old_name=\${profile%/*}/\${old_link##*/}
+      [ -L "$old_name" ] || ln -s "$old_path" "$old_name"
       nix_env 60 -p "$profile" --switch-generation "$old_generation"
       lead
     fi
