@@ -2,7 +2,7 @@
 import { FerryError } from '../error.ts';
 import type { HostConnection } from '../host/host-connection.ts';
 import { forEachAtOnce } from '../system/at-once.ts';
-import { surveyProfile, type ProfileSurvey } from './agent/agent.ts';
+import { surveyProfile, type HostGeneration, type ProfileSurvey } from './agent/agent.ts';
 import { actsAsRoot, requirePrograms } from './check-host.ts';
 import type { DeployOptions } from './deploy.ts';
 import type { HostResult } from './events.ts';
@@ -19,9 +19,18 @@ export type RollBackOptions = Pick<
 > & {
   /** By default the one before the current one. */
   readonly generation?: number | undefined;
-  /** Find out what would be done, and end there. */
-  readonly dryRun?: boolean | undefined;
+  /** Find out what would be done, tell it, and end there: nothing is changed on any host. */
+  readonly onPlan?: ((plan: RollBackPlan) => void) | undefined;
 };
+
+/** What going back would do on a host. */
+export interface RollBackPlan {
+  readonly host: string;
+  /** The generation that the profile leads to now; undefined where it leads to none. */
+  readonly current: number | undefined;
+  readonly currentPath: string | undefined;
+  readonly goal: HostGeneration;
+}
 
 /**
  * @returns how each host ended, in their order: one that failed is no error here
@@ -55,7 +64,7 @@ export async function rollBack(
 
 /** @throws what kept it from being begun */
 async function rollBackHost(host: Host, story: HostStory, options: RollBackOptions): Promise<void> {
-  const { signal } = options;
+  const { signal, onPlan } = options;
   signal?.throwIfAborted();
   story.enter('connecting');
   await using link = new HostLink(await options.open(host, { signal }), signal);
@@ -65,15 +74,20 @@ async function rollBackHost(host: Host, story: HostStory, options: RollBackOptio
   story.enter('ready');
   if (!(await story.takeTurn())) return;
   const onWarning = (message: string): void => story.warn(message);
-  const earlier = await settleEarlier(link.connection, host, '', { asRoot, signal, onWarning });
+  const earlier =
+    onPlan === undefined
+      ? await settleEarlier(link.connection, host, '', { asRoot, signal, onWarning })
+      : undefined;
   const profile = await surveyProfile(link.connection, host.profile, { asRoot, signal });
   const goal = generationToGoTo(link.connection, host, profile, options.generation);
+  if (onPlan !== undefined) {
+    const { current, currentPath } = profile;
+    onPlan({ host: host.name, current, currentPath, goal });
+    return story.end('done', { path: goal.path });
+  }
   // Where going back failed, the profile alone is what it should be.
   if (goal.number === profile.current && earlier?.phase !== 'stuck') {
     return story.end('unchanged', { path: goal.path, generation: goal.number });
-  }
-  if (options.dryRun === true) {
-    return story.end('done', { path: goal.path, oldGeneration: profile.current });
   }
   story.enter('activating');
   const { activation, activationTimeoutMs, confirmTimeoutMs } = host;
@@ -108,7 +122,7 @@ function generationToGoTo(
   { profile }: Host,
   { generations, current }: ProfileSurvey,
   wanted: number | undefined,
-): ProfileSurvey['generations'][number] {
+): HostGeneration {
   const numbers = generations.map(({ number }) => number).join(', ');
   if (wanted !== undefined) {
     const found = generations.find(({ number }) => number === wanted);

@@ -82,6 +82,10 @@ peerTest('each action does what it says, also over a start of the host', needs, 
 
   assert.deepEqual(await deploy(v4.path), everywhere('live'));
   const uris = hosts.map((host) => host.uri());
+  const plan = await runFerryOk(home, ['rollback', '--dry-run', ...uris]);
+  assert.match(plan, /^\S+ +would go from generation \d+ to \d+, system-v2$/m);
+  assert.match(plan, new RegExp(`^would roll back ${hosts.length} hosts$`, 'm'));
+  for (const host of hosts) await requireRuns(host, v4);
   await runFerryOk(home, ['rollback', ...uris]);
   for (const host of hosts) await requireRuns(host, v2);
   await runFerryOk(home, ['rollback', ...uris, '--to', '1']);

@@ -12,6 +12,7 @@ import { usage } from '../parse-words.ts';
 import { openSession } from '../session.ts';
 import { deployStatus } from '../ui/deploy-exit-status.ts';
 import { showDeployment } from '../ui/deploy-progress.ts';
+import { dismissedAfter } from '../ui/deploy-view.ts';
 import { deployPlanJson, deployPlanText } from '../ui/render-deploy-plan.ts';
 
 const TITLE = 'ferry deploy';
@@ -122,7 +123,7 @@ export const deploy: Command = defineCommand({
         await view.finish();
       }
     }
-    const checks = await checkDeployment(tasks, deployOptions);
+    const checks = await dismissedAfter(view, checkDeployment(tasks, deployOptions));
     const text = json ? deployPlanJson(checks) : deployPlanText(checks);
     await context.stdout.write(text);
     return deployStatus(checks.map(({ result }) => result));

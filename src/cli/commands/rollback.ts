@@ -1,5 +1,6 @@
 /** `ferry rollback`: hosts back to an older generation, with the care of a deployment. */
-import { rollBack } from '../../deploy/roll-back.ts';
+import { rollBack, type RollBackPlan } from '../../deploy/roll-back.ts';
+import type { CallOptions } from '../../store/store.ts';
 import { defineCommand, type Command } from '../command.ts';
 import {
   activationOptions,
@@ -10,10 +11,13 @@ import {
 } from '../deploy-options.ts';
 import { chooseHosts, hostArgument, inventoryOptions, readFleet } from '../inventory-options.ts';
 import { hostAddress } from '../../host/host-address.ts';
+import type { HostTarget } from '../../host/host-target.ts';
 import { hostOpener } from '../open-hosts.ts';
 import { openSession } from '../session.ts';
 import { deployStatus } from '../ui/deploy-exit-status.ts';
 import { showDeployment } from '../ui/deploy-progress.ts';
+import { dismissedAfter } from '../ui/deploy-view.ts';
+import { rollBackPlanJson, rollBackPlanText } from '../ui/render-roll-back-plan.ts';
 
 const TITLE = 'ferry rollback';
 
@@ -42,25 +46,35 @@ export const rollback: Command = defineCommand({
     const fleet = await readFleet(context, options, { words });
     const hosts = chooseHosts(fleet, words).map((host) => withActivation(TITLE, host, options));
     await using session = openSession(context);
+    const { dryRun, json } = options;
     const view = showDeployment(context, {
-      talk: options.json ? 'json' : 'people',
+      talk: json && !dryRun ? 'json' : 'people',
       hosts: hosts.map(({ name }) => name),
     });
     session.onLine = view.print;
     const opener = hostOpener(context, session);
-    try {
-      const results = await rollBack(hosts, {
-        ...turn,
-        generation,
-        dryRun: options.dryRun,
-        open: (target, call) => opener.open(target, call),
-        addressOf: ({ uri }) => hostAddress(uri, context.env.variables),
-        signal: context.signal,
-        onEvent: view.onEvent,
-      });
-      return deployStatus(results);
-    } finally {
-      await view.finish();
+    const rollBackOptions = {
+      ...turn,
+      generation,
+      open: (target: HostTarget, call: CallOptions) => opener.open(target, call),
+      addressOf: ({ uri }: HostTarget) => hostAddress(uri, context.env.variables),
+      signal: context.signal,
+      onEvent: view.onEvent,
+    };
+    if (!dryRun) {
+      try {
+        return deployStatus(await rollBack(hosts, rollBackOptions));
+      } finally {
+        await view.finish();
+      }
     }
+    const plans = new Map<string, RollBackPlan>();
+    const onPlan = (plan: RollBackPlan): void => void plans.set(plan.host, plan);
+    // Nobody's turn is stopped by what would not be done elsewhere.
+    const strategy = { kind: 'all' } as const;
+    const all = { ...rollBackOptions, onPlan, strategy, maxFailures: undefined };
+    const results = await dismissedAfter(view, rollBack(hosts, all));
+    await context.stdout.write((json ? rollBackPlanJson : rollBackPlanText)(results, plans));
+    return deployStatus(results);
   },
 });

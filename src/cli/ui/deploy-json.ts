@@ -52,6 +52,10 @@ export function jsonDeployment(
       tell(jsonDeployEvent(event, storeDir));
     },
     print: (line) => void say(context, line).catch(() => {}),
+    async dismiss() {
+      clearInterval(timer);
+      await output.settled();
+    },
     async finish() {
       clearInterval(timer);
       for (const host of pending.keys()) tellBytes(host);

@@ -69,6 +69,11 @@ function liveView(context: CommandContext, hosts: readonly string[]): Deployment
       lines.print(`${paint('bold', name)} ${paint('dim', '│')} ${text}`);
     },
     print: (line) => lines.print(line),
+    async dismiss() {
+      clearInterval(timer);
+      lines.clear();
+      await settledTalk(output);
+    },
     async finish() {
       clearInterval(timer);
       lines.clear();
@@ -111,6 +116,7 @@ function plainView(context: CommandContext, hosts: readonly string[]): Deploymen
       if (line !== undefined) output.line(`${lineText(event.host)}${line}`);
     },
     print: (line) => output.line(line),
+    dismiss: () => settledTalk(output),
     async finish() {
       const options = summaryOptions(context, paint);
       for (const line of deploySummary(state, options)) output.line(line);
@@ -167,6 +173,7 @@ function silentView(context: CommandContext, hosts: readonly string[]): Deployme
   return {
     onEvent: (event) => takeDeployEvent(state, event, performance.now()),
     print: () => {},
+    dismiss: () => settledTalk(output),
     async finish() {
       const lines = deployProblems(state, summaryOptions(context, paint));
       for (const line of lines) output.line(line);

@@ -20,7 +20,7 @@ export function deployPlanJson(checks: readonly HostCheck[]): string {
     closureSize: checked?.plan.closureSize ?? null,
     error: result.error === undefined ? null : jsonError(result.error),
   }));
-  return `${JSON.stringify({ hosts })}\n`;
+  return `${JSON.stringify({ version: 1, hosts })}\n`;
 }
 
 /** A line for each host and one for them all; problems with their hints below. */
