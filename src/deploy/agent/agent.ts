@@ -8,15 +8,10 @@ export {
   readActivation,
   recoverActivation,
   startActivation,
-  type ActivationDecision,
-  type RecoverOptions,
-  type StartOptions,
 } from './activation.ts';
-export { followActivation, type FollowOptions, type LogPosition } from './follow.ts';
+export { followActivation } from './follow.ts';
 export { newActivationId, type ActivationRequest } from './request.ts';
-export type { AgentOptions } from './run-script.ts';
-export { knownActivationPrograms } from './script-agent.ts';
-export { addPins, type HostPin } from './pins.ts';
+export { addPins } from './pins.ts';
 export {
   surveyProfile,
   type HostGeneration,
@@ -25,5 +20,4 @@ export {
 export {
   removeGenerations,
   type GenerationsToRemove,
-  type RemoveGenerationsOptions,
 } from './remove-generations.ts';
