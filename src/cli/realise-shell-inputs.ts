@@ -12,6 +12,7 @@ import { findForeignNix, runForeignNix } from './compat/nix/foreign-nix.ts';
 import type { CommandContext } from './context.ts';
 import { fetchPaths, openFetching, progressOf } from './fetch-paths.ts';
 import type { Session } from './session.ts';
+import { formatCount } from './ui/units.ts';
 
 export interface RealiseInputsRequest {
   readonly drv: StorePath;
@@ -109,15 +110,16 @@ function missingInputs(
   const more = paths.length > NAMED_MAX ? ` and ${paths.length - NAMED_MAX} more` : '';
   const count = inputs.length + missingDrvs.length;
   const printed = printStorePath(store.storeDir, drv);
+  const are = paths.length === 1 ? 'is' : 'are';
   return new FerryError(
     'not-found',
-    `cannot ${purpose} the shell of "${printed}": of its ${count} inputs ${paths.length} are not there, ${named.join(', ')}${more}`,
+    `cannot ${purpose} the shell of "${printed}": of its ${formatCount(count, 'input')} ${paths.length} ${are} not there, ${named.join(', ')}${more}`,
     {
       path: printed,
       hint:
         purpose === 'copy'
-          ? 'build them first, where there is a Nix: nix-shell DRV --run true'
-          : 'from a machine that has them: ferry shell copy DRV --to ssh://THIS-MACHINE',
+          ? `build them first, where there is a Nix: nix-shell ${printed} --run true`
+          : `from a machine that has them: ferry shell copy ${printed} --to ssh://THIS-MACHINE`,
     },
   );
 }
