@@ -175,7 +175,7 @@ mv -T /run/.current-system /run/current-system
 }
 # What another version has taken away comes back.
 ip link set eth0 up
-kill -0 "$(cat /run/sshd.pid 2>/dev/null)" 2>/dev/null || start-sshd
+start-sshd
 echo "${version} is active"
 `;
 }

@@ -235,13 +235,20 @@ function writePrograms(root: string, options: HostRootOptions): void {
       symlinkSync(join(binDir, name), join(bin, name));
     }
   }
-  // What was started by an activation must be able to start it again.
+  // Boot and activations call it, perhaps at the same time: it starts one where there is none.
   const start = `#!/bin/sh
 mkdir -p /run/sshd
+exec 9>/run/sshd/lock
+flock 9
+grep -qx sshd "/proc/$(cat /run/sshd.pid 2>/dev/null)/comm" 2>/dev/null && exit
 rm -f /run/sshd.pid
-# Where one is being started already, it has the port: then there is nothing to wait for.
-/usr/sbin/sshd -f /etc/ssh/sshd_config -E /var/log/sshd || exit 1
-until [ -s /run/sshd.pid ]; do sleep 0.01; done`;
+/usr/sbin/sshd -f /etc/ssh/sshd_config -E /var/log/sshd 9>&- || exit
+for nap in $(seq 1000); do
+  [ ! -s /run/sshd.pid ] || exit 0
+  sleep 0.01
+done
+echo "sshd does not listen" >&2
+exit 1`;
   write(root, 'var/local/sbin/start-sshd', start, 0o755);
   // The kernel says that somebody listens, which is a moment after there is a socket.
   const wait = `#!/bin/sh
@@ -261,6 +268,11 @@ while :; do sleep infinity & wait "$!"; done`;
   if (options.init === 'systemd') writeUnits(root);
 }
 
+const AFTER: ReadonlyMap<string, string> = new Map([
+  ['activate-at-boot', 'After=sshd.service'],
+  ['up', 'After=sshd.service nix-daemon.service activate-at-boot.service'],
+]);
+
 /** As few as services and transient units need; no other unit is known there. */
 function writeUnits(root: string): void {
   const targets = ['sysinit', 'basic', 'sockets', 'timers', 'paths', 'shutdown', 'umount', 'final'];
@@ -279,8 +291,7 @@ ExecStart=/usr/bin/dbus-daemon --system --address=systemd: --nofork --nopidfile 
     up: 'Type=oneshot\nExecStart=/usr/bin/touch /var/log/up',
   };
   for (const [name, lines] of Object.entries(services)) {
-    const after =
-      name === 'up' ? 'After=sshd.service nix-daemon.service activate-at-boot.service' : '';
+    const after = AFTER.get(name) ?? '';
     write(root, `etc/systemd/units/${name}.service`, `[Unit]\n${after}\n[Service]\n${lines}`);
   }
   const wants = [...Object.keys(services).map((name) => `${name}.service`), 'dbus.socket'];
