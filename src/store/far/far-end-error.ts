@@ -51,9 +51,15 @@ export function isRefusal({ status }: Ending): boolean {
 
 function meaningOf(farEnd: FarEnd, ending: Ending): { code: ErrorCode; hint?: string } {
   if (ending.status === 127) {
+    const usual = farEnd.usualProgram ?? 'nix-store';
+    // ferry answers the serve protocol alone.
+    const otherwise =
+      usual === 'nix-store'
+        ? '; where ferry is there and no Nix: ?remote-program=ferry%20nix-store'
+        : '';
     return {
       code: 'not-found',
-      hint: `"${farEnd.program}" is not on the PATH that "${farEnd.name}" gives to commands over ssh: name it with ?remote-program=/path/to/${farEnd.usualProgram ?? 'nix-store'}`,
+      hint: `"${farEnd.program}" is not on the PATH that "${farEnd.name}" gives to commands over ssh: name it with ?remote-program=/path/to/${usual}${otherwise}`,
     };
   }
   if (!isRefusal(ending)) {
