@@ -28,11 +28,13 @@ import {
 import type { ActivationState } from '../../src/deploy/activation-state.ts';
 import { messageOf } from '../../src/error.ts';
 import { openLocalHost, type LocalHost } from '../support/local-host.ts';
-import { findProgram } from '../support/peers.ts';
+import { findProgram, peersDirectory } from '../support/peers.ts';
 import { waitUntil } from '../support/processes.ts';
 import { randomOf } from '../support/seed.ts';
 
-const busybox = findProgram('busybox');
+const busybox = [join(peersDirectory(), 'shell-packages/busybox'), findProgram('busybox')].find(
+  (path) => path !== undefined && existsSync(path),
+);
 const shells: readonly (readonly string[])[] = [
   ['/bin/sh'],
   ...(existsSync('/bin/bash') ? [['/bin/bash', '--posix']] : []),

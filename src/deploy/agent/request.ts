@@ -3,7 +3,8 @@ import { createHash, randomBytes } from 'node:crypto';
 import { FerryError } from '../../error.ts';
 import type { HostConnection } from '../../host/host-connection.ts';
 import type { Activation } from '../fleet.ts';
-import { agentScript, knownActivationPrograms } from './script-agent.ts';
+import { agentScript } from './script-agent.ts';
+import { knownActivationPrograms, programsScript } from './script-programs.ts';
 import { commonClientScript, commonScript } from './script-common.ts';
 import { keptNames, startScript } from './script-client.ts';
 
@@ -70,6 +71,7 @@ export function startScriptFor(
     commonScript,
     'nix_env() {\n  nix_env_limit=$1\n  shift',
     `  run_limited "$nix_env_limit" / "$nix_env_program" ${nixEnvRest} "$@"\n}`,
+    programsScript,
     agentScript,
     'main "$@"',
   ]);
