@@ -24,7 +24,9 @@ export type DeployOutcome =
   | 'done'
   /** The old generation runs again. */
   | 'rolled-back'
-  /** Nothing was changed: it couldn't be reached, lacks room, is of another system, … */
+  /** Nothing was changed: it doesn't answer. */
+  | 'unreachable'
+  /** Nothing was changed: it lacks room, a signature, a way to become root, is of another system, … */
   | 'refused'
   /** Something went wrong before the generation was changed; paths may have been copied. */
   | 'failed'

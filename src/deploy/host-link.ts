@@ -16,11 +16,17 @@ export class HostLink implements AsyncDisposable {
   #connection: HostConnection;
   readonly #signal: AbortSignal | undefined;
   readonly #left: Promise<void>[] = [];
+  #wasOutOfReach = false;
 
   /** The connection is closed with this. */
   constructor(connection: HostConnection, signal?: AbortSignal) {
     this.#connection = connection;
     this.#signal = signal;
+  }
+
+  /** Whether it could not be reached at some time, though it could before. */
+  get wasOutOfReach(): boolean {
+    return this.#wasOutOfReach;
   }
 
   get connection(): HostConnection {
@@ -44,6 +50,7 @@ export class HostLink implements AsyncDisposable {
       } catch (error) {
         this.#signal?.throwIfAborted();
         if (!isFerryError(error, 'unavailable')) throw error;
+        this.#wasOutOfReach = true;
         if (deadline - performance.now() <= waitMs) throw unreachable(this.#connection, error);
       }
       await pause(waitMs, this.#signal);

@@ -57,7 +57,7 @@ export class HostRun implements AsyncDisposable {
       story.enter('ready');
       return this;
     } catch (error) {
-      story.fail('refused', error, { path: this.#printed });
+      story.refuse(error, { path: this.#printed });
       return undefined;
     }
   }

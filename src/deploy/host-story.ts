@@ -1,6 +1,6 @@
 /** What is told of one host during a run: its phases, what it says, and how it ends, once. */
 import type { CopyEvent } from '../copy/events.ts';
-import { FerryError } from '../error.ts';
+import { FerryError, isFerryError } from '../error.ts';
 import type { DeployOutcome, DeployPhase, HostResult, OnDeployEvent } from './events.ts';
 import type { Turns } from './strategy.ts';
 
@@ -72,6 +72,11 @@ export class HostStory {
     };
     this.#options.onEvent({ host: this.host, type: 'ended', result: this.#result });
     this.#options.turns.ended(outcome, this.#hasTurn);
+  }
+
+  /** Something was in the way before anything was changed. */
+  refuse(error: unknown, facts: Partial<HostResult> = {}): void {
+    this.fail(isFerryError(error, 'unavailable') ? 'unreachable' : 'refused', error, facts);
   }
 
   /** @param outcome where it failed by itself, and not because we were told to stop */

@@ -73,11 +73,11 @@ export async function makeLive(
   try {
     const id = 'id' in work ? work.id : await begin(link, work, options);
     state = await follow(id, false);
-    if (state.phase !== 'waiting') return ended(host, state);
+    if (state.phase !== 'waiting') return ended(link, host, state);
     options.onConfirming();
     const problem = await confirm(link, id, options);
     state = await follow(id, true);
-    return ended(host, state, problem);
+    return ended(link, host, state, problem);
   } catch (error) {
     signal?.throwIfAborted();
     if (error instanceof NotBegun) throw error.cause;
@@ -164,12 +164,21 @@ async function confirm(
   }
 }
 
-function ended(host: Host, state: ActivationState, problem?: FerryError): MadeLive {
+function ended(
+  { wasOutOfReach }: HostLink,
+  host: Host,
+  state: ActivationState,
+  problem?: FerryError,
+): MadeLive {
   switch (state.phase) {
     case 'live':
       return { outcome: liveOutcome(host), state };
     case 'rolled-back':
-      return { outcome: 'rolled-back', state, error: wentBack(host, state, problem) };
+      return {
+        outcome: 'rolled-back',
+        state,
+        error: wentBack(host, state, { problem, wasOutOfReach }),
+      };
     case 'stuck':
     case 'lost':
     case 'prepared':
@@ -196,13 +205,14 @@ function liveOutcome({ activation }: Host): DeployOutcome {
 function wentBack(
   { name }: Host,
   { reason, oldGeneration }: ActivationState,
-  problem: FerryError | undefined,
+  { problem, wasOutOfReach }: { problem: FerryError | undefined; wasOutOfReach: boolean },
 ): FerryError {
   const what =
     oldGeneration === undefined
       ? `"${name}" is without a generation again`
       : `"${name}" went back to generation ${oldGeneration}`;
-  const why = problem?.message ?? reason ?? 'the activation did not succeed';
+  const says = reason ?? 'the activation did not succeed';
+  const why = problem?.message ?? (wasOutOfReach ? `${says}, for it could not be reached` : says);
   const details = problem === undefined ? {} : { cause: problem };
   return new FerryError('failed', `${what}: ${why}`, details);
 }

@@ -52,7 +52,7 @@ export async function rollBack(
       try {
         await rollBackHost(host, story, options);
       } catch (error) {
-        story.fail('failed', error);
+        story.refuse(error);
       }
     });
     signal?.throwIfAborted();

@@ -35,6 +35,7 @@ export function isGood(outcome: DeployOutcome): boolean {
     case 'done':
       return true;
     case 'rolled-back':
+    case 'unreachable':
     case 'refused':
     case 'failed':
     case 'skipped':

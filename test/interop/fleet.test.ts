@@ -106,7 +106,7 @@ peerTest(
 
     const deployed = await ferry('deploy', '--json');
     assert.equal(deployed.status, 6, deployed.stderr);
-    const outcomes = { old: 'live', dead: 'refused', new: 'live', bare: 'live' };
+    const outcomes = { old: 'live', dead: 'unreachable', new: 'live', bare: 'live' };
     assert.deepEqual(rowsOf(deployed).at(-1)?.['hosts'], outcomes);
 
     // All is as the inventory says, but for the one that nobody knows of.

@@ -181,6 +181,7 @@ const COUNTED: readonly DeployOutcome[] = [
   'at-next-boot',
   'done',
   'skipped',
+  'unreachable',
   'refused',
   'failed',
   'rolled-back',

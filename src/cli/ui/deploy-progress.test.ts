@@ -159,6 +159,7 @@ test('as JSON each event is a line, bytes are gathered, and the last one counts 
     atNextBoot: 0,
     done: 0,
     rolledBack: 1,
+    unreachable: 0,
     refused: 0,
     failed: 0,
     skipped: 0,
@@ -179,7 +180,7 @@ test('JSON says of hosts that came to no end that they did not', async () => {
 test('the exit status never says success for what did not succeed', () => {
   const live = result({});
   const back = result({ outcome: 'rolled-back', error: failed });
-  const dead = result({ outcome: 'refused', error: new FerryError('unavailable', 'gone') });
+  const dead = result({ outcome: 'unreachable', error: new FerryError('unavailable', 'gone') });
   const full = result({ outcome: 'failed', error: new FerryError('no-space', 'full') });
   const skipped = result({ outcome: 'skipped' });
   const stopped = result({ outcome: 'skipped', error: new Interrupted('SIGINT', 2) });

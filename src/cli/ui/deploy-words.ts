@@ -20,6 +20,7 @@ export const outcomeLooks: Readonly<Record<DeployOutcome, Look>> = {
   'at-next-boot': 'green',
   done: 'green',
   'rolled-back': 'yellow',
+  unreachable: 'red',
   refused: 'red',
   failed: 'red',
   skipped: 'yellow',
