@@ -90,10 +90,10 @@ describe('an activation', { concurrency: 4 }, () => {
     await using host = openLocalHost();
     const old = addVersion(host, 'old');
     await makeLive(host, requestFor(host, old));
-    const request = { ...requestFor(host, addVersion(host, 'new')), confirmTimeoutMs: 1000 };
-    const id = await startActivation(host.connection, request);
+    const id = await startActivation(host.connection, requestFor(host, addVersion(host, 'new')));
     await followActivation(host.connection, id);
     rmSync(`${host.profile}-1-link`);
+    assert.equal(await decideActivation(host.connection, id, 'roll-back'), 'accepted');
     const state = await followActivation(host.connection, id, { pastWaiting: true });
     assert.equal(state.phase, 'rolled-back');
     assert.equal(readlinkSync(host.profile), 'system-1-link');
