@@ -541,6 +541,19 @@ test('an output says nothing of what is run on hosts, in a URI neither', () => {
   });
 });
 
+test('an output has nothing evaluated here', () => {
+  const stated = (closure: string): string =>
+    JSON.stringify({
+      version: 4,
+      outputs: { ferry_hosts: { value: { web: { address: '192.0.2.1', closure } } } },
+    });
+  assert.equal(find(stated('./result')).hosts.length, 1);
+  assert.throws(() => find(stated('github:somebody/system#web')), {
+    code: 'usage',
+    message: /closure must be a store path or a link to one/,
+  });
+});
+
 test('an output does not make a host of this machine', () => {
   for (const host of ['localhost', { address: 'LOCALHOST.' }, { uri: 'ssh://root@localhost' }]) {
     const outputs = { ferry_hosts: { value: { web: host } } };

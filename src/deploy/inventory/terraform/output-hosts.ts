@@ -51,7 +51,7 @@ function elementsOf(value: unknown, output: string, name: string): Element[] {
   }));
 }
 
-/** Fields that the output may have. What is run on hosts is for people's own files to say. */
+/** Fields that the output may have. Which programs are run here and on hosts is for people's own files to say. */
 const FIELDS: readonly (keyof HostConfig)[] = [
   'address',
   'uri',
@@ -148,6 +148,11 @@ function statedFields(value: unknown, what: string): Stated {
   if (uri !== undefined && parseHostUri(uri).parameters.has('remote-program')) {
     const why = 'has the parameter "remote-program", which people\'s own files may say';
     throw mistakesError(what, [{ at: ['uri'], what: why }]);
+  }
+  // Evaluating it would run what others wrote on this machine.
+  if (config.closure?.includes('#') === true) {
+    const why = "must be a store path or a link to one: what is evaluated, people's own files say";
+    throw mistakesError(what, [{ at: ['closure'], what: why }]);
   }
   return { ...config, name };
 }
