@@ -119,6 +119,7 @@ peerTest('root, and who becomes root without a password', needs, async () => {
 peerTest('a password is asked for once, whatever the number of sessions', needs, async () => {
   await using fleet = await startHosts({ hosts: [{ name: 'h1', runs: 'nix-2.34' }] });
   const h1 = oneHost(fleet);
+  const temporary = temporaryOf(h1);
   for (const [user, questions] of [
     ['alice', ['password of "alice" on "h1" for sudo: ']],
     ['erin', ["h1: erin@fleet's password: ", 'password of "erin" on "h1" for sudo: ']],
@@ -150,9 +151,13 @@ peerTest('a password is asked for once, whatever the number of sessions', needs,
     assert.deepEqual(said, []);
     await assertSecret(host);
   }
-  const isEmpty = (): boolean => readdirSync(join(h1.root, 'tmp')).length === 0;
-  await waitUntil('the end of the pipes', isEmpty);
+  await waitUntil('the end of the pipes', () => temporaryOf(h1) === temporary);
 });
+
+/** What is in its directory of temporary files; a checkout that lies there here is seen there too. */
+function temporaryOf({ root }: TestHost): string {
+  return readdirSync(join(root, 'tmp')).sort().join(' ');
+}
 
 /** While a script of root runs, no process here or there has the password where others see it. */
 async function assertSecret(host: HostConnection): Promise<void> {
@@ -484,7 +489,7 @@ peerTest(
   async () => {
     await using fleet = await startHosts({ hosts: [{ name: 'h1', runs: 'nix-2.34' }] });
     const h1 = oneHost(fleet);
-    const sshOptions = '-oServerAliveInterval=1 -oConnectTimeout=1';
+    const sshOptions = '-oServerAliveInterval=1 -oConnectTimeout=3';
     await using host = await open(fleet, h1, { sshOptions });
     await assert.rejects(
       host.run('echo begun; sleep 60', { onLine: () => void h1.cut() }),
@@ -526,6 +531,7 @@ function soon(reason: Error): AbortSignal {
 peerTest('killed, we leave nothing running, here or there', needs, async () => {
   await using fleet = await startHosts({ hosts: [{ name: 'h1', runs: 'nix-2.34' }] });
   const h1 = oneHost(fleet);
+  const temporary = temporaryOf(h1);
   const client = fileURLToPath(new URL('../support/host-client.ts', import.meta.url));
   for (const [user, becomes] of [
     ['root', false],
@@ -550,7 +556,6 @@ peerTest('killed, we leave nothing running, here or there', needs, async () => {
     );
     const left = 'ps ax | grep "[s]leep 300\\|[s]shd: .*@\\|[f]erry_line"';
     await h1.execOk(['sh', '-c', `while ${left}; do sleep 0.1; done`], { timeoutMs: 20_000 });
-    const isEmpty = (): boolean => readdirSync(join(h1.root, 'tmp')).length === 0;
-    await waitUntil('the end of the pipes', isEmpty);
+    await waitUntil('the end of the pipes', () => temporaryOf(h1) === temporary);
   }
 });
