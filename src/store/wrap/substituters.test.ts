@@ -155,12 +155,12 @@ test('one left alone is asked again after a while', async () => {
       return store.queryPathInfos(paths, options);
     },
   });
-  await using joined = join([source], { leftAloneMs: 30 });
+  await using joined = join([source], { leftAloneMs: 300 });
   assert.equal((await joined.queryPathInfos([a.info.path])).size, 0);
   isDead = false;
   assert.equal((await joined.queryPathInfos([a.info.path])).size, 0);
   await new Promise((resolve) => {
-    setTimeout(resolve, 40);
+    setTimeout(resolve, 350);
   });
   assert.equal((await joined.queryPathInfos([a.info.path])).size, 1);
   assert.equal(source.asked.opened, 1, 'it was open all the time');

@@ -4,10 +4,10 @@ import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { after, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as fc from 'fast-check';
-import { openCacheStores } from '../../../test/support/cache-stores.ts';
-import { keyOf, narInfoOf } from '../../../test/support/memory-caches.ts';
-import { MemoryObjects } from '../../../test/support/memory-objects.ts';
-import { makeTempDirectory } from '../../../test/support/temp.ts';
+import { openCacheStores } from '../support/cache-stores.ts';
+import { keyOf, narInfoOf } from '../support/memory-caches.ts';
+import { MemoryObjects } from '../support/memory-objects.ts';
+import { makeTempDirectory } from '../support/temp.ts';
 import {
   readAll,
   sampleClosure,
@@ -15,12 +15,12 @@ import {
   toAdd,
   toStream,
   type Sample,
-} from '../../../test/conformance/nars.ts';
-import { hashBytes } from '../../format/hash.ts';
-import { parseNarInfo } from '../../format/narinfo.ts';
-import { otherReferences } from '../../format/path-info.ts';
-import { defaultStoreDir, hashPartOf, type StorePath } from '../../format/store-path.ts';
-import type { PathToAdd } from '../store.ts';
+} from '../conformance/nars.ts';
+import { hashBytes } from '../../src/format/hash.ts';
+import { parseNarInfo } from '../../src/format/narinfo.ts';
+import { otherReferences } from '../../src/format/path-info.ts';
+import { defaultStoreDir, hashPartOf, type StorePath } from '../../src/format/store-path.ts';
+import type { PathToAdd } from '../../src/store/store.ts';
 
 const caches = openCacheStores();
 after(async () => {

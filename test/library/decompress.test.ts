@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as zlib from 'node:zlib';
-import { skipWithoutLzma } from '../../../test/support/lzma.ts';
+import { skipWithoutLzma } from '../support/lzma.ts';
 import {
   bzip2Runs,
   bzip2Zeros,
@@ -12,11 +12,11 @@ import {
   xzBlocks,
   xzLargeDictionary,
   type CompressedBy,
-} from '../../../test/vectors/compression/files.ts';
-import { isFerryError } from '../../error.ts';
-import type { Compression } from '../../format/compression.ts';
-import { compress } from './compress.ts';
-import { decompress, type DecompressOptions } from './decompress.ts';
+} from '../vectors/compression/files.ts';
+import { isFerryError } from '../../src/error.ts';
+import type { Compression } from '../../src/format/compression.ts';
+import { compress } from '../../src/system/compression/compress.ts';
+import { decompress, type DecompressOptions } from '../../src/system/compression/decompress.ts';
 
 const methods = Object.keys(compressedFiles) as CompressedBy[];
 const skipFor = (method: Compression): string | false =>

@@ -3,14 +3,14 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync } from 'node:fs';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { samplePath, toAdd } from '../../../test/conformance/nars.ts';
-import { openLocalStores } from '../../../test/support/local-stores.ts';
-import { makeTempDirectory } from '../../../test/support/temp.ts';
-import type { StorePath } from '../../format/store-path.ts';
-import { loadFlock } from '../../system/flock.ts';
-import type { TreeWorkers, UnpackRequest } from '../../system/tree-jobs.ts';
-import type { PathToAdd } from '../store.ts';
-import { lockPath, tryLockPath } from './path-lock.ts';
+import { samplePath, toAdd } from '../conformance/nars.ts';
+import { openLocalStores } from '../support/local-stores.ts';
+import { makeTempDirectory } from '../support/temp.ts';
+import type { StorePath } from '../../src/format/store-path.ts';
+import { loadFlock } from '../../src/system/flock.ts';
+import type { TreeWorkers, UnpackRequest } from '../../src/system/tree-jobs.ts';
+import type { PathToAdd } from '../../src/store/store.ts';
+import { lockPath, tryLockPath } from '../../src/store/local/path-lock.ts';
 
 test('an error of who is told of added paths leaves the contents of all that is valid', async () => {
   await using temp = makeTempDirectory();

@@ -4,10 +4,10 @@ import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as zlib from 'node:zlib';
 import * as fc from 'fast-check';
-import { skipWithoutLzma } from '../../../test/support/lzma.ts';
-import { compressions, isWritable, type Compression } from '../../format/compression.ts';
-import { compress, type CompressOptions } from './compress.ts';
-import { decompress } from './decompress.ts';
+import { skipWithoutLzma } from '../support/lzma.ts';
+import { compressions, isWritable, type Compression } from '../../src/format/compression.ts';
+import { compress, type CompressOptions } from '../../src/system/compression/compress.ts';
+import { decompress } from '../../src/system/compression/decompress.ts';
 
 const methods = compressions.filter(isWritable);
 const skipFor = (method: Compression): string | false =>

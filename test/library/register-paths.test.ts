@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { chmodSync, lstatSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
-import { samplePath, toAdd } from '../../../test/conformance/nars.ts';
-import { openLocalStores } from '../../../test/support/local-stores.ts';
-import { makeTempDirectory } from '../../../test/support/temp.ts';
-import { hashBytes } from '../../format/hash.ts';
-import type { PathRegistration } from '../../format/registration.ts';
-import type { StorePath } from '../../format/store-path.ts';
-import { loadFlock, openLockFile } from '../../system/flock.ts';
-import type { LocalStore } from './local-store.ts';
+import { samplePath, toAdd } from '../conformance/nars.ts';
+import { openLocalStores } from '../support/local-stores.ts';
+import { makeTempDirectory } from '../support/temp.ts';
+import { hashBytes } from '../../src/format/hash.ts';
+import type { PathRegistration } from '../../src/format/registration.ts';
+import type { StorePath } from '../../src/format/store-path.ts';
+import { loadFlock, openLockFile } from '../../src/system/flock.ts';
+import type { LocalStore } from '../../src/store/local/local-store.ts';
 
 const a = samplePath('a').info.path;
 const b = samplePath('b').info.path;
