@@ -8,9 +8,9 @@ trap 'rm -rf "$said"' EXIT
 run() {
   node --test --test-isolation=none "$@"
 }
-run 'src/{bytes,format,wire,serve,page,cli,host}/**/*.test.ts' >"$said/2" 2>&1 &
+run 'src/{bytes,format,wire,serve,page,cli,host,shell,deploy}/**/*.test.ts' >"$said/2" 2>&1 &
 second=$!
-run 'src/{system,config,copy,shell,deploy}/**/*.test.ts' >"$said/3" 2>&1 &
+run 'src/{system,config,copy}/**/*.test.ts' >"$said/3" 2>&1 &
 third=$!
 run 'src/store/**/*.test.ts' 'test/tidy/*.test.ts'
 status=$?

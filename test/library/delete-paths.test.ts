@@ -10,21 +10,15 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import {
-  readAll,
-  sampleClosure,
-  samplePath,
-  toAdd,
-  type Sample,
-} from '../../../test/conformance/nars.ts';
-import { openLocalStores } from '../../../test/support/local-stores.ts';
-import { makeTempDirectory, type TempDirectory } from '../../../test/support/temp.ts';
-import { messageOf } from '../../error.ts';
-import type { StorePath } from '../../format/store-path.ts';
-import type { DeleteEvent } from './delete-paths.ts';
-import type { LocalStore } from './local-store.ts';
-import { addGeneration } from './profile.ts';
-import { changeDatabase } from '../../../test/support/store-database.ts';
+import { readAll, sampleClosure, samplePath, toAdd, type Sample } from '../conformance/nars.ts';
+import { openLocalStores } from '../support/local-stores.ts';
+import { makeTempDirectory, type TempDirectory } from '../support/temp.ts';
+import { messageOf } from '../../src/error.ts';
+import type { StorePath } from '../../src/format/store-path.ts';
+import type { DeleteEvent } from '../../src/store/local/delete-paths.ts';
+import type { LocalStore } from '../../src/store/local/local-store.ts';
+import { addGeneration } from '../../src/store/local/profile.ts';
+import { changeDatabase } from '../support/store-database.ts';
 
 const { a, b, c, d } = sampleClosure();
 const [A, B, C, D] = [a, b, c, d].map(({ info }) => info.path) as [

@@ -11,15 +11,15 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { sampleClosure, samplePath, toAdd, type Sample } from '../../../test/conformance/nars.ts';
-import { openLocalStores } from '../../../test/support/local-stores.ts';
-import { makeTempDirectory, type TempDirectory } from '../../../test/support/temp.ts';
-import type { StorePath } from '../../format/store-path.ts';
-import { loadFlock } from '../../system/flock.ts';
-import { namesInStore } from './collect-garbage-candidates.ts';
-import type { CollectEvent } from './collect-garbage.ts';
-import type { LocalStore } from './local-store.ts';
-import { openDatabase } from '../../../test/support/store-database.ts';
+import { sampleClosure, samplePath, toAdd, type Sample } from '../conformance/nars.ts';
+import { openLocalStores } from '../support/local-stores.ts';
+import { makeTempDirectory, type TempDirectory } from '../support/temp.ts';
+import type { StorePath } from '../../src/format/store-path.ts';
+import { loadFlock } from '../../src/system/flock.ts';
+import { namesInStore } from '../../src/store/local/collect-garbage-candidates.ts';
+import type { CollectEvent } from '../../src/store/local/collect-garbage.ts';
+import type { LocalStore } from '../../src/store/local/local-store.ts';
+import { openDatabase } from '../support/store-database.ts';
 
 const { a, b, c, d } = sampleClosure();
 const [A, B, C, D] = [a, b, c, d].map(({ info }) => info.path) as [
