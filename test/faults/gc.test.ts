@@ -96,7 +96,8 @@ async function performRound(
   // Some of what the rounds before left becomes garbage.
   for (const name of rootsIn(roots)) if (random() < 0.6) rmSync(join(roots, name));
   const wanted = [...tops.keys()].filter(() => random() < 0.5).slice(0, 4);
-  if (collecting !== 'ferry') await leaveOnlyTrash(world);
+  // Nix holds nothing of what it finds valid: that may be garbage which is about to go.
+  if (collecting !== 'ferry' || adding.startsWith('nix')) await leaveOnlyTrash(world);
   const stop = new AbortController();
   const loop = collectInLoop(world, collecting, stop.signal);
   try {

