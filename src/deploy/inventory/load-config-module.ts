@@ -8,6 +8,7 @@ import { basename, dirname } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { FerryError, messageOf } from '../../error.ts';
 import type { FleetConfig } from './define-fleet.ts';
+import { unlessAborted } from '../../system/pause.ts';
 import { checkFleetConfig } from './fleet-schema.ts';
 import { asWritten } from './spelling.ts';
 
@@ -36,7 +37,7 @@ export async function loadConfigModule(
   const stop = signal === undefined ? limit.signal : AbortSignal.any([signal, limit.signal]);
   try {
     // Node knows it by its real path, and errors name that.
-    const value = await untilAborted(evaluate(realpathSync(file), name), stop);
+    const value = await unlessAborted(evaluate(realpathSync(file), name), stop);
     return checkFleetConfig(value, { what: `fleet of "${name}"`, spell: asWritten });
   } finally {
     clearTimeout(timer);
@@ -108,20 +109,6 @@ function placeIn(directory: string, error: unknown): string {
 function whyOf(error: unknown): string {
   const message = messageOf(error).trim();
   return message === '' ? 'it throws an error' : message;
-}
-
-async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  const aborted = Promise.withResolvers<never>();
-  const onAbort = (): void => aborted.reject(signal.reason);
-  signal.addEventListener('abort', onAbort);
-  try {
-    return await Promise.race([promise, aborted.promise]);
-  } catch (error) {
-    promise.catch(() => {});
-    throw error;
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
 }
 
 /** Names under which it is looked for. */
