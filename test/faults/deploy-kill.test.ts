@@ -1,6 +1,6 @@
 /**
- * kill -9 of the client at moments spread over all phases of a deployment: each host is whole and ends in one of the two
- * generations, and the same command again finishes. FERRY_SEED repeats the moments of a run.
+ * kill -9 of the client at moments spread over all phases of a deployment: each host ends in one of the two generations,
+ * which is whole (looked at now and then, and in the end), and the same command again finishes. FERRY_SEED repeats the moments of a run.
  */
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
